@@ -1,0 +1,301 @@
+"""The words of the gate as frozen records; nothing here acts.
+
+Times are Unix seconds (float), addresses are text, user names are canonical
+(``canonical_name``). A record never holds a secret in the clear: passwords are hashes,
+seeds are sealed, and a session id appears only as its digest.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Literal
+
+AuthenticatorKind = Literal["totp", "hotp"]
+LinkPurpose = Literal["password-and-authenticator", "authenticator"]
+
+
+def canonical_name(typed: str) -> str:
+    """Return the one spelling under which a user is found, counted and logged.
+
+    Source:
+        Unicode TR 15 (NFKC) and the Unicode default caseless matching.
+    """
+    folded = unicodedata.normalize("NFKC", typed.strip()).casefold()
+    return unicodedata.normalize("NFKC", folded).strip()
+
+
+class Level(IntEnum):
+    """How much somebody has proven."""
+
+    NONE = 0
+    PASSWORD = 1
+    SECOND_FACTOR = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A person who may sign in.
+
+    Attributes:
+        name: canonical name.
+        password_hash: as written by ``core.passwords``; None: no password yet.
+        groups: names of groups, in the order they were given.
+        display: name for people; empty: the canonical name.
+        disabled: may not sign in, and no session of theirs counts.
+        source: the directory that knows them (``file``, ``store``, ``htpasswd``).
+        totp_secret: raw seed from the settings file, where it is kept there.
+    """
+
+    name: str
+    password_hash: str | None = field(default=None, repr=False)
+    groups: tuple[str, ...] = ()
+    display: str = ""
+    email: str = ""
+    disabled: bool = False
+    source: str = "store"
+    created: float = 0.0
+    totp_secret: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authenticator:
+    """An enrolled second factor.
+
+    Attributes:
+        sealed: the seed, sealed to this id and user (``core.sealing``).
+        period: length of a step in seconds (TOTP).
+        last: last accepted step or counter; -1: none yet.
+    """
+
+    id: str
+    user: str
+    kind: AuthenticatorKind = "totp"
+    name: str = ""
+    sealed: str = field(default="", repr=False)
+    algorithm: Literal["SHA1", "SHA256", "SHA512"] = "SHA1"
+    digits: int = 6
+    period: int = 30
+    last: int = -1
+    created: float = 0.0
+    used: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """Somebody who is signed in, in one browser.
+
+    Attributes:
+        id: digest of the reference in the cookie, never the reference itself.
+        seen: last activity, written at most once a minute.
+        password_at: when the password was proven.
+        second_factor_at: when the code was proven; None: password only.
+        credential: fingerprint of the password hash this session began with; when the
+            user's no longer matches, the session is over.
+    """
+
+    id: str
+    user: str
+    created: float
+    seen: float
+    password_at: float
+    second_factor_at: float | None = None
+    address: str = ""
+    agent: str = ""
+    credential: str = field(default="", repr=False)
+
+    @property
+    def level(self) -> Level:
+        """What was proven."""
+        if self.second_factor_at is None:
+            return Level.PASSWORD
+        return Level.SECOND_FACTOR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginState:
+    """The password was right, the code is still owed. Not a session.
+
+    Attributes:
+        binding: the browser's pre-login id; forms before and after stay valid.
+        at: when the password was proven.
+        credential: as in ``Session``.
+    """
+
+    user: str
+    binding: str
+    at: float
+    credential: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A one-time link for enrollment, as the store keeps it.
+
+    Attributes:
+        digest: SHA-256 of the secret part of the link, hex.
+    """
+
+    digest: str
+    user: str
+    purpose: LinkPurpose
+    created: float
+    expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """One line of the revocation feed.
+
+    Attributes:
+        number: grows by one with every line; never reused.
+        session: the session that ended, or empty.
+        user: the user all of whose remembered sessions must be read again, or empty.
+    """
+
+    number: int
+    session: str = ""
+    user: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Browser:
+    """A trusted browser: a series of one-use references, of which one is current.
+
+    Attributes:
+        id: the series, public.
+        current: digest of the reference the browser should present next.
+        previous: digest of the one before, valid for a short grace.
+        rotated: when ``current`` was made, Unix seconds.
+    """
+
+    id: str
+    user: str
+    current: str
+    previous: str = ""
+    rotated: float = 0.0
+    created: float = 0.0
+    expires: float = 0.0
+    address: str = ""
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """Failures counted under one key.
+
+    Attributes:
+        failures: consecutive failures since the last success; attempts still being
+            judged count as failed.
+        last: when the last of them began, Unix seconds.
+        since: when the first of them began.
+    """
+
+    key: str
+    failures: int = 0
+    last: float = 0.0
+    since: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened to an account, for its owner and its administrator."""
+
+    user: str
+    at: float
+    event: str
+    outcome: str = ""
+    address: str = ""
+    agent: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who is signed in, as the application behind the gate is told.
+
+    Found in ``environ["totp_gate.identity"]``.
+
+    Attributes:
+        session_id: reference of the session for logs; not usable as a cookie.
+        password_at: Unix seconds when the password was proven.
+        second_factor_at: Unix seconds when the code was proven, or None.
+    """
+
+    user: str
+    groups: tuple[str, ...] = ()
+    name: str = ""
+    email: str = ""
+    level: Level = Level.NONE
+    session_id: str = ""
+    password_at: float | None = None
+    second_factor_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Who asks, for the policy; ``user`` is None where nobody is signed in."""
+
+    user: str | None = None
+    groups: frozenset[str] = frozenset()
+    level: Level = Level.NONE
+    second_factor_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessRequest:
+    """What is asked for.
+
+    Attributes:
+        host: lower case, without port and trailing dot.
+        path: canonical path; ``readings`` starts with it and adds every other way in
+            which an upstream could understand the target.
+        query: as received, without the question mark.
+        address: the client's, behind trusted proxies.
+        preflight: a CORS preflight (OPTIONS, Origin, Access-Control-Request-Method).
+    """
+
+    host: str
+    method: str
+    path: str
+    readings: tuple[str, ...] = ()
+    query: str = ""
+    address: str = ""
+    preflight: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """The request may pass.
+
+    Attributes:
+        rule: the rule that said so.
+    """
+
+    rule: str = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """The request may pass once more is proven.
+
+    Attributes:
+        level: what has to be proven.
+        max_age: the second factor must be this fresh, in seconds; None: any age.
+    """
+
+    level: Level = Level.SECOND_FACTOR
+    max_age: int | None = None
+    rule: str = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The request may not pass, whatever is proven."""
+
+    rule: str = "default"
+    reason: str = ""
+
+
+Decision = Permit | Challenge | Refuse

@@ -1,0 +1,1 @@
+"""What must survive a restart: the protocol (``base``) and its SQL form (``sql``)."""

@@ -1,0 +1,1 @@
+"""Where users are found: the settings file, the store, an htpasswd file."""
