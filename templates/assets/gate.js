@@ -51,7 +51,8 @@ for (const button of document.querySelectorAll("[data-reveal]")) {
   const input = document.getElementById(button.dataset.reveal);
   const toggle = () => {
     input.type = input.type === "password" ? "text" : "password";
-    [button.textContent, button.dataset.other] = [button.dataset.other, button.textContent];
+    const text = button.firstChild;
+    [text.data, button.dataset.other] = [button.dataset.other, text.data];
   };
   button.addEventListener("click", toggle);
   // Browsers keep what was typed into a text field; it leaves as a password.
