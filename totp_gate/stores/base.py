@@ -44,7 +44,7 @@ class UserRecords(Protocol):
         ...
 
     def add_users(self, users: Sequence[User]) -> None:
-        """Add *users*, all or none.
+        """Add *users*, all or none; who has no ``credential`` is given one.
 
         Raises:
             Conflict: one of the names is taken; the text names it.
@@ -52,7 +52,7 @@ class UserRecords(Protocol):
         ...
 
     def save_user(self, user: User) -> bool:
-        """Replace what is known of ``user.name`` (not the hash); False: not there.
+        """Replace what is known of ``user.name`` (not hash and credential); False: no.
 
         Becoming disabled ends the user's sessions and trusted browsers. Every change is
         felt by sessions that are remembered elsewhere (feed).
@@ -62,19 +62,20 @@ class UserRecords(Protocol):
     def save_password(
         self, name: str, password_hash: str, *, end_sessions: bool, keep: str = ""
     ) -> bool:
-        """Replace the password hash; False: no such user.
+        """Replace the password hash; False: no such user. Felt by all sessions (feed).
 
         Args:
             name: canonical name.
             password_hash: as written by ``core.passwords``.
-            end_sessions: also end the user's sessions (but ``keep``) and trusted
-                browsers; False where only the form of the hash changed.
-            keep: id of the one session that goes on.
+            end_sessions: it is another password: give the user a new ``credential``
+                and end their sessions (but ``keep``) and trusted browsers. False where
+                only the form of the hash changed.
+            keep: id of the one session that goes on, with the new credential.
         """
         ...
 
     def remove_user(self, name: str) -> bool:
-        """Remove the user and all that is theirs; False: no such user."""
+        """Remove the user and all that is theirs (not counts); False: no such user."""
         ...
 
 
@@ -100,7 +101,11 @@ class AuthenticatorRecords(Protocol):
         ...
 
     def remove_authenticator(self, user: str, id: str, *, even_last: bool) -> bool:
-        """Remove it and forget trusted browsers; False: not theirs, or the last one."""
+        """Remove it and forget trusted browsers; False: not theirs, or the last one.
+
+        The last one (*even_last*) takes the recovery codes along. A removed one accepts
+        nothing any more, whoever is judging its code at that moment.
+        """
         ...
 
     def remove_authenticators(self, user: str) -> int:
@@ -157,14 +162,22 @@ class SessionRecords(Protocol):
         ...
 
     def forget_expired(self, *, idle_before: float, created_before: float) -> int:
-        """Delete sessions nobody can use any more, used links and old feed lines."""
+        """Delete sessions nobody can use any more, and other things that are over.
+
+        These are trusted browsers that have expired, links long expired and lines of
+        the feed older than an hour at least. Bounded: a few thousand rows a call.
+
+        Returns:
+            How many rows went; where it is not 0, another call may find more.
+        """
         ...
 
     def revoked_since(self, number: int) -> list[Revocation] | None:
         """Return the feed's lines after *number*, oldest first.
 
         None: lines after *number* have been deleted already (the reader slept too
-        long) and everything remembered must be forgotten.
+        long, or the sessions of everybody were ended), or this feed never had *number*:
+        everything remembered must be forgotten.
         """
         ...
 
@@ -189,13 +202,30 @@ class LinkRecords(Protocol):
         ...
 
     def link(self, digest: str) -> Link | None:
-        """Return the link, used or not used up, expired or not; None: never or used."""
+        """Return the link, expired or not; None: never made, replaced or used up."""
         ...
 
     def take_link(self, digest: str, *, now: float) -> Link | None:
         """Use the link up; the link for the one caller that was first, else None.
 
         An expired link is None and stays.
+        """
+        ...
+
+    def redeem_link(
+        self,
+        digest: str,
+        *,
+        authenticator: Authenticator,
+        password_hash: str | None,
+        now: float,
+    ) -> bool:
+        """Use the link up, and with it add *authenticator* and set the password.
+
+        All or nothing, and one winner: False where the link was used, has expired, is
+        not for the authenticator's user, or (with a hash) its user is gone; then
+        nothing changed. Where a hash is given, the sessions and trusted browsers of the
+        user end, as with ``save_password(end_sessions=True)``.
         """
         ...
 
@@ -269,7 +299,8 @@ class CountRecords(Protocol):
             keys: what is counted, e.g. ``password:alice`` and ``address:192.0.2.7``.
             now: Unix seconds.
             judge: seconds to wait before the next attempt under this count (infinity:
-                for good), or None where it may be tried now.
+                for good), or None where it may be tried now. Depends on nothing but
+                the count, and calls no store: it may be called again.
 
         Returns:
             None: counted, go on and judge the attempt. Else the longest wait, and

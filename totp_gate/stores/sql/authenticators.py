@@ -1,0 +1,156 @@
+"""Second factors and the steps they have accepted.
+
+What was accepted stands in a table of its own, by id: seeds in the settings file have
+steps too. A removed authenticator leaves its id behind with a step that nothing can
+follow, so a code that is being judged at that moment is not accepted any more.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, delete, exists, func, insert, select, update
+
+from totp_gate.model import Authenticator
+from totp_gate.stores.schema import authenticators, recovery, steps
+from totp_gate.stores.sql import dialect
+from totp_gate.stores.sql.database import Writing
+from totp_gate.stores.sql.part import Part, forget_browsers_of, values
+
+_DEAD = 2**62
+_WITH_STEPS = select(
+    authenticators,
+    func.coalesce(steps.c.last, -1).label("last"),
+    steps.c.used,
+).join_from(authenticators, steps, authenticators.c.id == steps.c.id, isouter=True)
+
+
+class AuthenticatorPart(Part):
+    """``base.AuthenticatorRecords``."""
+
+    def authenticators(self, user: str) -> list[Authenticator]:
+        """Return the authenticators of *user*, oldest first."""
+        wanted = _WITH_STEPS.where(authenticators.c.user == user)
+        ordered = wanted.order_by(authenticators.c.created, authenticators.c.id)
+        with self._read() as connection:
+            return [_authenticator(row) for row in connection.execute(ordered)]
+
+    def add_authenticator(self, authenticator: Authenticator, *, only: bool) -> bool:
+        """Add it; False: *only*, and the user has one already."""
+        with self._write() as writing:
+            connection = writing.connection
+            dialect.lock(connection, lock_of(authenticator.user))
+            if only and _how_many(writing, authenticator.user):
+                return False
+            add_factor(writing, authenticator)
+        return True
+
+    def rename_authenticator(self, user: str, id: str, name: str) -> bool:
+        """Rename it; False: this user has no such authenticator."""
+        table = authenticators
+        with self._write() as writing:
+            renamed = writing.connection.execute(
+                update(table)
+                .where(table.c.id == id, table.c.user == user)
+                .values(name=name)
+            )
+            return renamed.rowcount > 0
+
+    def remove_authenticator(self, user: str, id: str, *, even_last: bool) -> bool:
+        """Remove it and forget trusted browsers; False: not theirs, or the last one."""
+        table = authenticators
+        with self._write() as writing:
+            connection = writing.connection
+            dialect.lock(connection, lock_of(user))
+            theirs = exists().where(table.c.id == id, table.c.user == user).select()
+            if not connection.scalar(theirs):
+                return False
+            if _how_many(writing, user) == 1:
+                if not even_last:
+                    return False
+                remove_factors_of(writing, user)
+                return True
+            _bury(writing, id)
+            connection.execute(delete(table).where(table.c.id == id))
+            forget_browsers_of(writing, user)
+        return True
+
+    def remove_authenticators(self, user: str) -> int:
+        """Remove all of *user* (and recovery codes, trusted browsers); how many."""
+        with self._write() as writing:
+            dialect.lock(writing.connection, lock_of(user))
+            return remove_factors_of(writing, user)
+
+    def replace_sealed(self, id: str, old: str, new: str) -> bool:
+        """Replace the sealed seed *old* by *new*; False: it is no longer *old*."""
+        table = authenticators
+        with self._write() as writing:
+            replaced = writing.connection.execute(
+                update(table)
+                .where(table.c.id == id, table.c.sealed == old)
+                .values(sealed=new)
+            )
+            return replaced.rowcount > 0
+
+    def last_step(self, authenticator_id: str) -> int:
+        """Return the last accepted step or counter, -1 where there is none."""
+        wanted = select(steps.c.last).where(steps.c.id == authenticator_id)
+        with self._read() as connection:
+            last = connection.scalar(wanted)
+        return -1 if last is None else last
+
+    def accept_step(self, authenticator_id: str, step: int, *, now: float) -> bool:
+        """Record *step* as used; True only for the one caller that was first."""
+        with self._write() as writing:
+            wanted = dialect.insert(writing.connection, steps).values(
+                id=authenticator_id, last=step, used=now
+            )
+            accepted = wanted.on_conflict_do_update(
+                index_elements=[steps.c.id],
+                set_={"last": wanted.excluded.last, "used": wanted.excluded.used},
+                where=steps.c.last < wanted.excluded.last,
+            ).returning(steps.c.id)
+            return len(writing.connection.execute(accepted).all()) == 1
+
+
+def add_factor(writing: Writing, authenticator: Authenticator) -> None:
+    """Add *authenticator*, with what it has accepted."""
+    for table in (authenticators, steps):
+        row = values(table, authenticator)
+        writing.connection.execute(insert(table).values(row))
+
+
+def remove_factors_of(writing: Writing, user: str) -> int:
+    """Remove authenticators, recovery codes and trusted browsers; how many of first."""
+    table = authenticators
+    connection = writing.connection
+    gone = connection.execute(
+        delete(table).where(table.c.user == user).returning(table.c.id)
+    ).all()
+    for row in gone:
+        _bury(writing, row.id)
+    connection.execute(delete(recovery).where(recovery.c.user == user))
+    forget_browsers_of(writing, user)
+    return len(gone)
+
+
+def _bury(writing: Writing, id: str) -> None:
+    wanted = dialect.insert(writing.connection, steps).values(id=id, last=_DEAD)
+    writing.connection.execute(
+        wanted.on_conflict_do_update(index_elements=[steps.c.id], set_={"last": _DEAD})
+    )
+
+
+def _how_many(writing: Writing, user: str) -> int:
+    table = authenticators
+    counted = select(func.count()).select_from(table).where(table.c.user == user)
+    return writing.connection.scalar(counted) or 0
+
+
+def lock_of(user: str) -> str:
+    """Return the name of the lock for adding and removing factors of *user*."""
+    return f"authenticators of {user}"
+
+
+def _authenticator(row: Row[Any]) -> Authenticator:
+    return Authenticator(**row._mapping)

@@ -1,0 +1,72 @@
+"""Trusted browsers."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, insert, select, update
+
+from totp_gate.model import Browser
+from totp_gate.stores.base import Rotation
+from totp_gate.stores.schema import browsers
+from totp_gate.stores.sql import dialect
+from totp_gate.stores.sql.part import Part, forget_browsers_of, values
+
+
+class BrowserPart(Part):
+    """``base.BrowserRecords``."""
+
+    def add_browser(self, browser: Browser) -> None:
+        """Keep a new series."""
+        with self._write() as writing:
+            writing.connection.execute(
+                insert(browsers).values(values(browsers, browser))
+            )
+
+    def browsers(self, user: str) -> list[Browser]:
+        """Return the user's trusted browsers, newest first."""
+        wanted = (
+            select(browsers)
+            .where(browsers.c.user == user)
+            .order_by(browsers.c.created.desc(), browsers.c.id)
+        )
+        with self._read() as connection:
+            return [Browser(**row._mapping) for row in connection.execute(wanted)]
+
+    def rotate_browser(
+        self, id: str, user: str, *, shown: str, next: str, now: float, grace: float
+    ) -> Rotation:
+        """Exchange the reference *shown* for *next*, atomically."""
+        this = browsers.c.id == id
+        with self._write() as writing:
+            connection = writing.connection
+            dialect.lock(connection, f"browser {id}")
+            row = connection.execute(
+                select(browsers).where(
+                    this, browsers.c.user == user, browsers.c.expires > now
+                )
+            ).one_or_none()
+            if row is None:
+                return "unknown"
+            if shown == row.current:
+                connection.execute(
+                    update(browsers)
+                    .where(this)
+                    .values(current=next, previous=shown, rotated=now)
+                )
+                return "rotated"
+            if shown and shown == row.previous and now - row.rotated < grace:
+                return "grace"
+            connection.execute(delete(browsers).where(this))
+            return "replayed"
+
+    def forget_browser(self, user: str, id: str) -> bool:
+        """Delete one series; False: not theirs."""
+        with self._write() as writing:
+            gone = writing.connection.execute(
+                delete(browsers).where(browsers.c.id == id, browsers.c.user == user)
+            )
+            return gone.rowcount > 0
+
+    def forget_browsers(self, user: str) -> int:
+        """Delete all series of *user*; how many."""
+        with self._write() as writing:
+            return forget_browsers_of(writing, user)

@@ -1,0 +1,72 @@
+"""What the parts of the store share."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from sqlalchemy import Table, delete, update
+
+from totp_gate.stores import schema
+from totp_gate.stores.sql.database import Database, Writing
+
+
+class Part:
+    """One protocol of ``stores.base``, on *database*."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._read = database.read
+        self._write = database.write
+
+
+def values(table: Table, record: object) -> dict[str, Any]:
+    """Return the fields of *record* that *table* has columns for."""
+    return {name: getattr(record, name) for name in table.columns.keys()}  # noqa: SIM118
+
+
+def new_credential() -> str:
+    """Return what no session can have begun with."""
+    return secrets.token_hex(16)
+
+
+def change_password_of(
+    writing: Writing, user: str, password_hash: str, *, keep: str = ""
+) -> bool:
+    """Set another password and end what began with the old one; False: no such user.
+
+    The session *keep* goes on. The caller announces it.
+    """
+    users, sessions = schema.users.c, schema.sessions.c
+    credential = new_credential()
+    saved = writing.connection.execute(
+        update(schema.users)
+        .where(users.name == user)
+        .values(password_hash=password_hash, credential=credential)
+    )
+    if not saved.rowcount:
+        return False
+    end_sessions_of(writing, user, keep=keep)
+    forget_browsers_of(writing, user)
+    writing.connection.execute(
+        update(schema.sessions)
+        .where(sessions.user == user)
+        .values(credential=credential)
+    )
+    return True
+
+
+def end_sessions_of(writing: Writing, user: str, *, keep: str = "") -> int:
+    """Delete the sessions of *user* but *keep*; how many. The caller announces it."""
+    table = schema.sessions
+    ended = writing.connection.execute(
+        delete(table).where(table.c.user == user, table.c.id != keep)
+    )
+    return ended.rowcount
+
+
+def forget_browsers_of(writing: Writing, user: str) -> int:
+    """Delete the trusted browsers of *user*; how many."""
+    table = schema.browsers
+    gone = writing.connection.execute(delete(table).where(table.c.user == user))
+    return gone.rowcount

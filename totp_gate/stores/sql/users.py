@@ -1,0 +1,121 @@
+"""Users who are kept in the store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from totp_gate.errors import Conflict
+from totp_gate.model import User
+from totp_gate.stores import schema
+from totp_gate.stores.schema import events, links
+from totp_gate.stores.sql.authenticators import remove_factors_of
+from totp_gate.stores.sql.part import (
+    Part,
+    change_password_of,
+    end_sessions_of,
+    forget_browsers_of,
+    new_credential,
+    values,
+)
+
+_TABLE = schema.users
+_ONE = select(_TABLE).where(_TABLE.c.name == bindparam("wanted"))
+
+
+class UserPart(Part):
+    """``base.UserRecords``."""
+
+    def user(self, name: str) -> User | None:
+        """Return the user called *name* (canonical), or None."""
+        with self._read() as connection:
+            row = connection.execute(_ONE, {"wanted": name}).one_or_none()
+        return _user(row) if row else None
+
+    def users(self) -> list[User]:
+        """Return all users of the store, by name."""
+        with self._read() as connection:
+            rows = connection.execute(select(_TABLE).order_by(_TABLE.c.name)).all()
+        return [_user(row) for row in rows]
+
+    def add_users(self, users: Sequence[User]) -> None:
+        """Add *users*, all or none; ``Conflict`` names one that is taken."""
+        names: set[str] = set()
+        with self._write() as writing:
+            for user in users:
+                taken = writing.connection.execute(_ONE, {"wanted": user.name}).first()
+                if taken or user.name in names:
+                    raise Conflict(f"there is already a user {user.name}")
+                names.add(user.name)
+            try:
+                if users:
+                    writing.connection.execute(
+                        insert(_TABLE), [_values(user) for user in users]
+                    )
+            except IntegrityError as error:  # PostgreSQL: added by another meanwhile
+                listed = ", ".join(sorted(names))
+                raise Conflict(f"there is already a user of {listed}") from error
+
+    def save_user(self, user: User) -> bool:
+        """Replace what is known of ``user.name`` (not the password); False: not there."""
+        known = _values(user)
+        for kept in ("name", "password_hash", "credential", "created"):
+            del known[kept]
+        with self._write() as writing:
+            saved = writing.connection.execute(
+                update(_TABLE).where(_TABLE.c.name == user.name).values(known)
+            )
+            if not saved.rowcount:
+                return False
+            if user.disabled:
+                end_sessions_of(writing, user.name)
+                forget_browsers_of(writing, user.name)
+            writing.announce(("", user.name))
+        return True
+
+    def save_password(
+        self, name: str, password_hash: str, *, end_sessions: bool, keep: str = ""
+    ) -> bool:
+        """Replace the password hash; False: no such user."""
+        same = update(_TABLE).where(_TABLE.c.name == name)
+        with self._write() as writing:
+            if end_sessions:
+                saved = change_password_of(writing, name, password_hash, keep=keep)
+            else:
+                form = same.values(password_hash=password_hash)
+                saved = writing.connection.execute(form).rowcount > 0
+            if saved:
+                writing.announce(("", name))
+            return saved
+
+    def remove_user(self, name: str) -> bool:
+        """Remove the user and all that is theirs; False: no such user."""
+        with self._write() as writing:
+            gone = writing.connection.execute(
+                delete(_TABLE).where(_TABLE.c.name == name)
+            )
+            if not gone.rowcount:
+                return False
+            remove_factors_of(writing, name)
+            end_sessions_of(writing, name)
+            for table in (links, events):
+                writing.connection.execute(delete(table).where(table.c.user == name))
+            writing.announce(("", name))
+        return True
+
+
+def _values(user: User) -> dict[str, Any]:
+    return values(_TABLE, user) | {
+        "groups": json.dumps(list(user.groups)),
+        "credential": user.credential or new_credential(),
+    }
+
+
+def _user(row: Row[Any]) -> User:
+    fields = dict(row._mapping)
+    fields["groups"] = tuple(json.loads(fields["groups"]))
+    return User(**fields, source="store")
