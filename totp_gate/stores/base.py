@@ -52,8 +52,9 @@ class UserRecords(Protocol):
         ...
 
     def save_user(self, user: User) -> bool:
-        """Replace what is known of ``user.name`` (not hash and credential); False: no.
+        """Replace what is known of ``user.name``; False: not there.
 
+        Its hash, credential and creation time stay.
         Becoming disabled ends the user's sessions and trusted browsers. Every change is
         felt by sessions that are remembered elsewhere (feed).
         """

@@ -55,13 +55,12 @@ class LinkPart(Part):
             link = _taken(writing, digest, now)
             if link is None:
                 return False
-            if link.user != storable(user):
+            done = link.user == storable(user)
+            if done and password_hash is not None:
+                done = change_password_of(writing, user, password_hash)
+            if not done:
                 writing.undo()
                 return False
-            if password_hash is not None:
-                if not change_password_of(writing, user, password_hash):
-                    writing.undo()
-                    return False
             add_factor(writing, authenticator)
             if password_hash is not None:
                 writing.announce(("", user))

@@ -61,7 +61,7 @@ class UserPart(Part):
                 raise Conflict(f"there is already a user of {listed}") from error
 
     def save_user(self, user: User) -> bool:
-        """Replace what is known of ``user.name`` (not the password); False: not there."""
+        """Replace what is known of ``user.name`` but the password; False: not there."""
         known = _values(user)
         for kept in ("name", "password_hash", "credential", "created"):
             del known[kept]
