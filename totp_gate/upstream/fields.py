@@ -1,0 +1,124 @@
+"""Which header fields pass, in both directions.
+
+Everything passes unless a rule here stops it (RFC 9110 section 5.1). Names are learnt
+once: a table remembers what to do with each spelling seen, and is bounded, because
+clients choose the spellings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from enum import Enum
+
+#: Fields of one hop (RFC 9110 section 7.6.1, RFC 7540 section 3.2.1, and custom).
+HOP_BY_HOP = frozenset(
+    (
+        *("connection", "keep-alive", "proxy-connection", "proxy-authenticate"),
+        *("proxy-authorization", "proxy-authentication-info", "te", "trailer"),
+        *("trailers", "transfer-encoding", "upgrade", "http2-settings"),
+    )
+)
+
+#: Never sent to the application: answered or written by the proxy itself (Host, Via,
+#: the framing, Expect), or able to change how an application reads the request line.
+_NOT_REQUESTED = HOP_BY_HOP | frozenset(
+    (
+        *("host", "via", "expect", "content-length", "content-type", "max-forwards"),
+        *("proxy", "x-forwarded-prefix", "x-forwarded-uri", "x-forwarded-method"),
+        "x-rewrite-url",
+    )
+)
+_NOT_REQUESTED_PREFIX = "x-original-"
+
+_LEARNT = 1024
+_KEY = re.compile(r"HTTP_[A-Z0-9_]+")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+class RequestNames:
+    """From environ's keys to the names on the wire, each with its colon."""
+
+    def __init__(self) -> None:
+        self._learnt: dict[str, str] = {"HTTP_DNT": "DNT: "}
+
+    def get(self, key: str) -> str:
+        """Return ``"Name: "`` for the key ``HTTP_NAME``; empty: must not pass."""
+        name = self._learnt.get(key)
+        if name is None:
+            name = _request_name(key)
+            if len(self._learnt) < _LEARNT:
+                self._learnt[key] = name
+        return name
+
+
+def _request_name(key: str) -> str:
+    if not _KEY.fullmatch(key):
+        return ""
+    lower = key[5:].replace("_", "-").lower()
+    if lower in _NOT_REQUESTED or lower.startswith(_NOT_REQUESTED_PREFIX):
+        return ""
+    return f"{lower.title()}: "
+
+
+def environ_key(name: str) -> str:
+    """Return the environ key of the header *name*."""
+    return f"HTTP_{name.strip().upper().replace('-', '_')}"
+
+
+def listed_in(connection: str, *, own: Collection[str]) -> set[str]:
+    """Return the environ keys that a Connection field takes away.
+
+    Args:
+        connection: value of the field, its lines joined with commas.
+        own: keys that no client can take away, because the gate set them.
+
+    Source:
+        RFC 9110 section 7.6.1.
+    """
+    return {environ_key(token) for token in connection.split(",")} - set(own)
+
+
+class Kind(Enum):
+    """What an answer's field is to the proxy."""
+
+    PLAIN = 0
+    CONNECTION = 1
+    LENGTH = 2
+    CODING = 3
+    DROPPED = 4
+
+
+_ANSWER_KINDS = {
+    **dict.fromkeys(HOP_BY_HOP, Kind.DROPPED),
+    "connection": Kind.CONNECTION,
+    "content-length": Kind.LENGTH,
+    "transfer-encoding": Kind.CODING,
+}
+
+
+class AnswerNames:
+    """From names on the wire to text and kind."""
+
+    def __init__(self) -> None:
+        self._learnt: dict[bytes, tuple[str, Kind]] = {}
+
+    def get(self, name: bytes) -> tuple[str, Kind]:
+        """Return the name as text, spelled as it came, and what it is."""
+        known = self._learnt.get(name)
+        if known is None:
+            text = name.decode("latin-1")
+            known = text, _ANSWER_KINDS.get(text.lower(), Kind.PLAIN)
+            if len(self._learnt) < _LEARNT:
+                self._learnt[name] = known
+        return known
+
+
+def tokens(value: str) -> set[str]:
+    """Return the tokens of a comma-separated *value*, in lower case."""
+    return {token.strip(" \t").lower() for token in value.split(",")} - {""}
+
+
+def is_token(text: str) -> bool:
+    """Whether *text* is a token (RFC 9110 section 5.6.2)."""
+    return _TOKEN.fullmatch(text) is not None

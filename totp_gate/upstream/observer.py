@@ -1,0 +1,37 @@
+"""What telemetry may want to count about the application behind the gate."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Observer(Protocol):
+    """What telemetry may want to count; every call must be cheap and never raise."""
+
+    def answered(self, status: int, seconds: float, *, reused: bool) -> None:
+        """The head of an answer came *seconds* after the request was begun."""
+
+    def failed(self, kind: str) -> None:
+        """No answer: ``unreachable``, ``no-answer``, ``malformed``, ``silent``, ..."""
+
+    def tunnel_opened(self) -> None:
+        """A tunnel was opened."""
+
+    def tunnel_closed(self, seconds: float) -> None:
+        """A tunnel was closed, *seconds* after it was opened."""
+
+
+class NoObserver:
+    """Counts nothing."""
+
+    def answered(self, status: int, seconds: float, *, reused: bool) -> None:
+        """Ignore it."""
+
+    def failed(self, kind: str) -> None:
+        """Ignore it."""
+
+    def tunnel_opened(self) -> None:
+        """Ignore it."""
+
+    def tunnel_closed(self, seconds: float) -> None:
+        """Ignore it."""

@@ -1,0 +1,99 @@
+"""What may end an answer from outside: the session, the client, the server's stop."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any
+
+from totp_gate.upstream.trouble import ClientGone, SessionEnded
+
+#: How often a running answer asks whether it still may, in seconds.
+INTERVAL = 1.0
+
+
+def client_socket(environ: dict[str, Any]) -> socket.socket | None:
+    """Return the server's socket to the client, where the server shows it."""
+    sock = environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
+    return sock if sock is not None and hasattr(sock, "recv") else None
+
+
+def server_stops() -> bool:
+    """Whether the gunicorn worker of this process was told to stop.
+
+    Nothing tells an application. But the worker's own handler of SIGTERM is a method
+    of the worker, and so leads to the flag that it clears.
+    """
+    worker = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return getattr(worker, "alive", True) is False
+
+
+def has_gone(sock: socket.socket) -> bool:
+    """Whether the client has closed its side, with nothing left to read.
+
+    A client that half-closes counts as gone, as it does for nginx.
+    """
+    if isinstance(sock, ssl.SSLSocket):
+        return False
+    before = sock.gettimeout()
+    try:
+        sock.settimeout(0.0)
+        return sock.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    finally:
+        sock.settimeout(before)
+
+
+class Watch:
+    """Looks after one answer while it runs.
+
+    Attributes:
+        alive: False once the session has ended.
+    """
+
+    __slots__ = ("_client", "_due", "alive")
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        self.alive: Callable[[], bool] = environ.get("totp_gate.alive") or always
+        self._client = client_socket(environ)
+        self._due = 0.0
+
+    def pause(self) -> None:
+        """Look at everything; called after a second without octets.
+
+        Raises:
+            SessionEnded: nothing more may be sent.
+            ClientGone: nothing more is wanted.
+        """
+        if not self.alive():
+            raise SessionEnded
+        if self._client is not None and has_gone(self._client):
+            raise ClientGone
+
+    def tick(self) -> bool:
+        """Look at the session if a second has passed; called as octets come.
+
+        Returns:
+            Whether it has looked.
+
+        Raises:
+            SessionEnded: nothing more may be sent.
+        """
+        now = time.monotonic()
+        if now < self._due:
+            return False
+        self._due = now + INTERVAL
+        if not self.alive():
+            raise SessionEnded
+        return True
+
+
+def always() -> bool:
+    """Return True: nobody ends this session."""
+    return True
