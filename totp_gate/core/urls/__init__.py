@@ -1,0 +1,35 @@
+"""What a request asks for, and where a person may be sent back to.
+
+Strategy: a rule that judges one path while the application serves another is a hole.
+So a target is first refused where no honest client needs it (dot segments, backslashes,
+controls, broken or overlong escapes, at any depth of decoding). What honest clients do
+send but servers read differently (``//``, ``;v=1``, ``%2F``, ``%252F``, ``%3F``) is not
+refused: every way of reading it is listed, and the policy decides only when all of them
+come to the same end. What is forwarded is always the path as received.
+
+A reading is an ASCII string in canonical spelling: unreserved characters plain, every
+other octet as ``%XX`` in capitals. Case is kept; `under` ignores it.
+"""
+
+from totp_gate.core.urls.back import safe_next
+from totp_gate.core.urls.hosts import Origin, clean_host, parse_origin, split_port
+from totp_gate.core.urls.targets import (
+    ASTERISK,
+    Target,
+    canonical,
+    under,
+    understand,
+)
+
+__all__ = [
+    "ASTERISK",
+    "Origin",
+    "Target",
+    "canonical",
+    "clean_host",
+    "parse_origin",
+    "safe_next",
+    "split_port",
+    "under",
+    "understand",
+]
