@@ -82,7 +82,10 @@ def tracked_texts() -> Iterator[tuple[str, str]]:
     if not (ROOT / ".git").exists() or shutil.which("git") is None:
         pytest.skip("not a checkout")
     listed = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True
+        ["git", "-c", "safe.directory=*", "ls-files", "-z"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
     )
     for name in filter(None, listed.stdout.decode().split("\0")):
         try:
