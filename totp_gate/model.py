@@ -7,6 +7,7 @@ seeds are sealed, and a session id appears only as its digest.
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -41,6 +42,8 @@ class User:
     Attributes:
         name: canonical name.
         password_hash: as written by ``core.passwords``; None: no password yet.
+        credential: changes whenever the password does (not when only the form of its
+            hash does); a session that began with another one is over.
         groups: names of groups, in the order they were given.
         display: name for people; empty: the canonical name.
         disabled: may not sign in, and no session of theirs counts.
@@ -50,6 +53,7 @@ class User:
 
     name: str
     password_hash: str | None = field(default=None, repr=False)
+    credential: str = field(default="", repr=False)
     groups: tuple[str, ...] = ()
     display: str = ""
     email: str = ""
@@ -91,8 +95,7 @@ class Session:
         seen: last activity, written at most once a minute.
         password_at: when the password was proven.
         second_factor_at: when the code was proven; None: password only.
-        credential: fingerprint of the password hash this session began with; when the
-            user's no longer matches, the session is over.
+        credential: the user's when this session began (``User.credential``).
     """
 
     id: str
@@ -271,9 +274,11 @@ class Permit:
 
     Attributes:
         rule: the rule that said so.
+        until: Unix seconds until which this answer holds for the same session.
     """
 
     rule: str = "default"
+    until: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)

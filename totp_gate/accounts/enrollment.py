@@ -1,0 +1,207 @@
+"""How somebody comes to have an authenticator, and by a link also a password.
+
+Until the confirming code is right, nothing is stored: what was drawn travels sealed in
+the form, bound to the browser. So an abandoned enrollment changes nothing, and of
+several browsers that use one link the store lets one win.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass
+
+from totp_gate.accounts.factors import Factors, NewFactor
+from totp_gate.core import otp
+from totp_gate.core.passwords import Passwords, Requirements, judge
+from totp_gate.core.sealing import Sealer
+from totp_gate.core.signing import digest
+from totp_gate.errors import NotFound, SealBroken
+from totp_gate.model import Authenticator, Link, LinkPurpose, User
+from totp_gate.stores.base import Store
+from totp_gate.users.base import Directory
+
+LINK_LIFE = 3 * 86_400
+PENDING_LIFE = 1800
+_PURPOSE = "enrollment"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """An enrollment that waits for its confirming code.
+
+    Attributes:
+        link: digest of the link it came by, or empty (first sign-in, account page).
+        password_hash: hash of the new password, where the link asks for one.
+        at: when it began, Unix seconds.
+    """
+
+    user: str
+    factor: NewFactor
+    at: float
+    link: str = ""
+    password_hash: str = ""
+
+
+class Enrollment:
+    """Links, drawing and confirming."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        directory: Directory,
+        factors: Factors,
+        passwords: Passwords,
+        sealer: Sealer,
+        requirements: Requirements,
+        context: tuple[str, ...] = (),
+    ) -> None:
+        self._store = store
+        self._directory = directory
+        self._factors = factors
+        self._passwords = passwords
+        self._sealer = sealer
+        self.requirements = requirements
+        self._context = context
+
+    def make_link(
+        self, user: str, purpose: LinkPurpose, *, now: float, life: int = LINK_LIFE
+    ) -> tuple[str, Link]:
+        """Return the secret part of a new link, and the link as it is stored.
+
+        Args:
+            life: seconds until it expires.
+
+        Raises:
+            NotFound: there is no such user.
+        """
+        if self._directory.find(user) is None:
+            raise NotFound(f"there is no user called {user}")
+        secret = secrets.token_urlsafe(24)
+        link = Link(
+            digest=digest(secret),
+            user=user,
+            purpose=purpose,
+            created=now,
+            expires=now + life,
+        )
+        self._store.add_link(link)
+        return secret, link
+
+    def look_up(self, secret: str, *, now: float) -> Link | None:
+        """Return the link behind *secret* while it may be used; nothing is used up."""
+        link = self._store.link(digest(secret))
+        if link is None or now >= link.expires:
+            return None
+        user = self._directory.find(link.user)
+        return None if user is None or user.disabled else link
+
+    def judge(self, password: str, user: str) -> list[str]:
+        """Return what speaks against *password*, in plain words; empty: nothing."""
+        return judge(password, self.requirements, context=(user, *self._context))
+
+    def draw(
+        self, user: str, *, now: float, link: str = "", password: str | None = None
+    ) -> Pending:
+        """Return a fresh enrollment; nothing is stored.
+
+        Args:
+            link: digest of the link it came by.
+            password: the new password, already judged, where the link asks for one.
+
+        Raises:
+            Overloaded: too many passwords are being hashed just now.
+        """
+        hashed = "" if password is None else self._passwords.hash(password)
+        return Pending(
+            user=user,
+            factor=self._factors.draw(),
+            at=now,
+            link=link,
+            password_hash=hashed,
+        )
+
+    def confirm(
+        self, pending: Pending, code: str, *, name: str, now: float, only: bool
+    ) -> Authenticator | None:
+        """Store what *pending* holds if *code* is right; None: it was not.
+
+        Args:
+            name: what its owner calls the authenticator.
+            only: refuse when the user has an authenticator by now.
+
+        Raises:
+            NotFound: the link was used meanwhile, the user is gone, or another
+                authenticator was enrolled first.
+        """
+        step = self._factors.confirm(pending.factor, code, now=now)
+        if step is None:
+            return None
+        ready = self._factors.sealed(
+            pending.factor,
+            pending.user,
+            name=name or "authenticator app",
+            last=step,
+            now=now,
+        )
+        if pending.link:
+            self._redeem(pending, ready, now)
+        elif not self._store.add_authenticator(ready, only=only):
+            raise NotFound("another authenticator was enrolled first")
+        return ready
+
+    def _redeem(self, pending: Pending, ready: Authenticator, now: float) -> None:
+        done = self._store.redeem_link(
+            pending.link,
+            authenticator=ready,
+            password_hash=pending.password_hash or None,
+            now=now,
+        )
+        if not done:
+            raise NotFound("this link was used already, or it has expired")
+
+    def user_of(self, pending: Pending) -> User | None:
+        """Return the user *pending* belongs to, if they may still enroll."""
+        user = self._directory.find(pending.user)
+        return None if user is None or user.disabled else user
+
+    def pack(self, pending: Pending, binding: str) -> str:
+        """Return *pending* sealed, to travel in a form of the browser *binding*."""
+        factor = pending.factor
+        clear = json.dumps(
+            {
+                "user": pending.user,
+                "id": factor.id,
+                "seed": otp.to_base32(factor.seed),
+                "kind": factor.kind,
+                "at": pending.at,
+                "link": pending.link,
+                "hash": pending.password_hash,
+            }
+        )
+        return self._sealer.seal(clear.encode(), purpose=_PURPOSE, owner=binding)
+
+    def unpack(self, packed: str, binding: str, *, now: float) -> Pending | None:
+        """Return what ``pack`` sealed for this browser; None: too old, or not ours."""
+        try:
+            clear = json.loads(
+                self._sealer.open(packed, purpose=_PURPOSE, owner=binding)
+            )
+        except SealBroken:
+            return None
+        if not 0 <= now - clear["at"] < PENDING_LIFE:
+            return None
+        factor = NewFactor(
+            clear["id"],
+            otp.parse_secret(clear["seed"]),
+            self._factors.params,
+            clear["kind"],
+        )
+        return Pending(
+            user=clear["user"],
+            factor=factor,
+            at=clear["at"],
+            link=clear["link"],
+            password_hash=clear["hash"],
+        )

@@ -1,0 +1,168 @@
+"""The second factors of a user: which there are, and whether a code is right.
+
+A right code is spent in the same breath: ``spend`` returns the authenticator only to
+the one caller, over all processes, for whom the store recorded the step.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from totp_gate.core import otp
+from totp_gate.core.sealing import Sealer
+from totp_gate.errors import SealBroken
+from totp_gate.model import Authenticator, AuthenticatorKind, User
+from totp_gate.stores.base import Store
+
+_PURPOSE = "authenticator"
+
+
+@dataclass(frozen=True, slots=True)
+class NewFactor:
+    """A seed that was made and shown, and is not confirmed yet."""
+
+    id: str
+    seed: bytes
+    params: otp.Params
+    kind: AuthenticatorKind = "totp"
+
+
+class Factors:
+    """Reads, checks and makes authenticators.
+
+    Args:
+        params: for new authenticators and for seeds of the settings file; drift and
+            look-ahead also for those that are enrolled.
+    """
+
+    def __init__(self, *, store: Store, sealer: Sealer, params: otp.Params) -> None:
+        self._store = store
+        self._sealer = sealer
+        self.params = params
+
+    def of(self, user: User) -> list[Authenticator]:
+        """Return the authenticators of *user*, that of the settings file first."""
+        enrolled = self._store.authenticators(user.name)
+        if user.totp_secret is None:
+            return enrolled
+        in_file = Authenticator(
+            id=f"file:{user.name}",
+            user=user.name,
+            name="gate.toml",
+            algorithm=self.params.algorithm,
+            digits=self.params.digits,
+            period=self.params.period,
+        )
+        return [in_file, *enrolled]
+
+    def spend(self, user: User, code: str, *, now: float) -> Authenticator | None:
+        """Return the authenticator for which *code* is right and now used up, or None.
+
+        Args:
+            user: whose authenticators are asked, all of them.
+            code: as typed.
+            now: Unix seconds.
+
+        Raises:
+            StoreUnavailable, SealBroken: nobody may sign in by this code.
+
+        Source:
+            RFC 6238 section 5.2: a code is accepted once; RFC 4226 section 7.2.
+        """
+        typed = otp.clean_code(code)
+        for authenticator in self.of(user):
+            step = self._match(authenticator, user, typed, now)
+            if step is None:
+                continue
+            if self._store.accept_step(authenticator.id, step, now=now):
+                return authenticator
+        return None
+
+    def clock_offset(self, user: User, code: str, *, now: float) -> int | None:
+        """Return by how many seconds the clock behind *code* seems off; None: no idea.
+
+        A diagnosis only: such a code is never accepted.
+        """
+        typed = otp.clean_code(code)
+        for authenticator in self.of(user):
+            params = self._params(authenticator)
+            if authenticator.kind == "totp" and otp.is_code(typed, params.digits):
+                seed = self.seed(authenticator, user)
+                offset = otp.clock_offset(seed, typed, params, now=now)
+                if offset is not None:
+                    return offset
+        return None
+
+    def seed(self, authenticator: Authenticator, user: User) -> bytes:
+        """Return the shared secret in the clear.
+
+        Raises:
+            SealBroken: it cannot be opened with the keys there are.
+        """
+        if not authenticator.sealed:
+            if user.totp_secret is None:
+                raise SealBroken(f"{user.name} has no seed in the settings any more")
+            return user.totp_secret
+        return self._sealer.open(
+            authenticator.sealed,
+            purpose=_PURPOSE,
+            owner=f"{authenticator.user}|{authenticator.id}",
+        )
+
+    def draw(self, *, kind: AuthenticatorKind = "totp") -> NewFactor:
+        """Return a fresh seed; nothing is stored."""
+        return NewFactor(secrets.token_hex(8), otp.new_secret(), self.params, kind)
+
+    def confirm(self, factor: NewFactor, code: str, *, now: float) -> int | None:
+        """Return the step or counter for which *code* confirms *factor*, or None."""
+        typed = otp.clean_code(code)
+        if not otp.is_code(typed, factor.params.digits):
+            return None
+        if factor.kind == "hotp":
+            return otp.match_counter(factor.seed, typed, factor.params, counter=0)
+        return otp.match_step(factor.seed, typed, factor.params, now=now)
+
+    def sealed(
+        self, factor: NewFactor, user: str, *, name: str, last: int, now: float
+    ) -> Authenticator:
+        """Return *factor* as an authenticator of *user*, ready for the store.
+
+        Args:
+            last: step or counter of the confirming code, which is thereby spent.
+        """
+        return Authenticator(
+            id=factor.id,
+            user=user,
+            kind=factor.kind,
+            name=name,
+            sealed=self._sealer.seal(
+                factor.seed, purpose=_PURPOSE, owner=f"{user}|{factor.id}"
+            ),
+            algorithm=factor.params.algorithm,
+            digits=factor.params.digits,
+            period=factor.params.period,
+            last=last,
+            created=now,
+        )
+
+    def _params(self, authenticator: Authenticator) -> otp.Params:
+        return otp.Params(
+            algorithm=authenticator.algorithm,
+            digits=authenticator.digits,
+            period=authenticator.period,
+            drift=self.params.drift,
+            look_ahead=self.params.look_ahead,
+        )
+
+    def _match(
+        self, authenticator: Authenticator, user: User, code: str, now: float
+    ) -> int | None:
+        params = self._params(authenticator)
+        if not otp.is_code(code, params.digits):
+            return None
+        seed = self.seed(authenticator, user)
+        last = self._store.last_step(authenticator.id)
+        if authenticator.kind == "hotp":
+            return otp.match_counter(seed, code, params, counter=last + 1)
+        return otp.match_step(seed, code, params, now=now, after=last)

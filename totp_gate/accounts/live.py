@@ -1,0 +1,234 @@
+"""The sessions a process remembers, and how it learns that they ended.
+
+Strategy: a session is read from the store once and then kept. Each request asks two
+cheap questions: did the bell ring (something was revoked on this machine), and is it
+a second since the feed was read (something was revoked elsewhere)? Only then the feed
+is read, and whatever it names is forgotten. A session that is remembered is thus right
+to within the feed, and the store's load grows with sign-ins, not with requests.
+
+When in doubt, nobody is signed in: a feed that cannot be read raises at once if the
+bell rang, and after ``FEED_PATIENCE`` seconds otherwise.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from totp_gate.core.sessions import Limits, is_live, live_until, must_write
+from totp_gate.core.signing import Tokens, digest
+from totp_gate.errors import StoreUnavailable
+from totp_gate.model import Session, Subject, User
+from totp_gate.stores.base import Store
+from totp_gate.users.base import Directory
+
+FEED_EVERY = 1.0
+FEED_PATIENCE = 5.0
+MAX_REMEMBERED = 20_000
+
+
+class Live:
+    """One remembered session.
+
+    Attributes:
+        session: as read from the store.
+        environ: what a request of this session carries to the application.
+        until: Unix time at which it has to be looked at again.
+        write_at: Unix time from which activity has to be written down.
+        alive: False once it was revoked, or has to be read anew.
+        permits: until when which requests may pass, kept by the gate.
+    """
+
+    __slots__ = (
+        "alive",
+        "environ",
+        "permits",
+        "session",
+        "subject",
+        "until",
+        "user",
+        "write_at",
+    )
+
+    def __init__(
+        self, session: Session, user: User, environ: dict[str, object], limits: Limits
+    ) -> None:
+        self.session = session
+        self.user = user
+        self.subject = Subject(
+            user=user.name,
+            groups=frozenset(user.groups),
+            level=session.level,
+            second_factor_at=session.second_factor_at,
+        )
+        self.environ = environ
+        self.until = live_until(session, limits)
+        self.write_at = session.seen + limits.write_every
+        self.permits: dict[tuple[str | None, ...], float] = {}
+        self.alive = True
+
+
+class LiveSessions:
+    """Finds the session of a cookie, from memory wherever that is safe.
+
+    Args:
+        dress: makes ``Live.environ`` for a session and its user.
+        clock: Unix seconds. ``monotonic``: seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        directory: Directory,
+        tokens: Tokens,
+        limits: Limits,
+        dress: Callable[[Session, User], dict[str, object]],
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._directory = directory
+        self._tokens = tokens
+        self._limits = limits
+        self._dress = dress
+        self._clock = clock
+        self._monotonic = monotonic
+        self._lock = threading.RLock()
+        self._by_token: dict[str, Live] = {}
+        self._number = -1
+        self._rung = -1
+        self._read_at = float("-inf")
+        self._read_ok = float("-inf")
+
+    def catch_up(self) -> None:
+        """Learn what was revoked; costs next to nothing when nothing was.
+
+        Raises:
+            StoreUnavailable: the feed cannot be read, and what is remembered may no
+                longer be believed.
+        """
+        if self._store.bell() == self._rung and self._monotonic() < self._read_at:
+            return
+        with self._lock:
+            self._read_feed()
+
+    def find(self, token: str, *, now: float) -> Live | None:
+        """Return the live session of *token*, or None.
+
+        ``catch_up`` must have been called for this request.
+
+        Raises:
+            StoreUnavailable: the store was needed and did not answer.
+        """
+        live = self._by_token.get(token)
+        if live is None or not live.alive or now >= live.until:
+            live = self._load(token, now)
+        if live is not None and now >= live.write_at:
+            self.touch(live, now)
+        return live
+
+    def touch(self, live: Live, now: float) -> None:
+        """Write the activity of *live* down.
+
+        Raises:
+            StoreUnavailable: nothing was written.
+        """
+        session = live.session
+        if not must_write(session, self._limits, now=now):
+            return
+        live.write_at = now + self._limits.write_every
+        try:
+            kept = self._store.touch_session(session.id, now)
+        except StoreUnavailable:
+            live.write_at = now
+            raise
+        if kept:
+            live.session = replace(session, seen=max(now, session.seen))
+            live.until = live_until(live.session, self._limits)
+        else:
+            live.alive = False
+
+    def still(self, token: str) -> bool:
+        """Tell whether the session of *token* goes on, without counting as activity.
+
+        For connections that outlive a request; False also where nobody can tell.
+        """
+        try:
+            self.catch_up()
+            now = self._clock()
+            live = self._by_token.get(token)
+            if live is not None and live.alive and now < live.until:
+                return True
+            return self._load(token, now) is not None
+        except StoreUnavailable:
+            return False
+
+    def _load(self, token: str, now: float) -> Live | None:
+        if self._tokens.verify("session", token) is None:
+            return None
+        number = self._number
+        session = self._store.session(digest(token))
+        if session is None or not is_live(session, self._limits, now=now):
+            self._by_token.pop(token, None)
+            return None
+        user = self._directory.find(session.user)
+        if user is None or user.disabled or user.credential != session.credential:
+            self._by_token.pop(token, None)
+            return None
+        live = Live(session, user, self._dress(session, user), self._limits)
+        live.environ["totp_gate.alive"] = partial(self.still, token)
+        with self._lock:
+            if number == self._number:
+                self._remember(token, live)
+        return live
+
+    def _remember(self, token: str, live: Live) -> None:
+        if len(self._by_token) >= MAX_REMEMBERED:
+            oldest = next(iter(self._by_token))
+            self._by_token.pop(oldest).alive = False
+        self._by_token[token] = live
+
+    def _read_feed(self) -> None:
+        rung = self._store.bell()
+        started = self._monotonic()
+        if rung == self._rung and started < self._read_at:
+            return
+        try:
+            self._apply_feed()
+        except StoreUnavailable:
+            if rung != self._rung or started - self._read_ok > FEED_PATIENCE:
+                raise
+            self._read_at = started + FEED_EVERY / 4
+            return
+        self._rung = rung
+        self._read_ok = started
+        self._read_at = started + FEED_EVERY
+
+    def _apply_feed(self) -> None:
+        if self._number < 0:
+            self._number = self._store.last_revocation()
+            self._forget_all()
+            return
+        lines = self._store.revoked_since(self._number)
+        if lines is None:
+            self._number = self._store.last_revocation()
+            self._forget_all()
+            return
+        if not lines:
+            return
+        sessions = {line.session for line in lines if line.session}
+        users = {line.user for line in lines if line.user}
+        for token, live in list(self._by_token.items()):
+            if live.session.id in sessions or live.user.name in users:
+                live.alive = False
+                del self._by_token[token]
+        self._number = lines[-1].number
+
+    def _forget_all(self) -> None:
+        for live in self._by_token.values():
+            live.alive = False
+        self._by_token.clear()

@@ -1,0 +1,36 @@
+"""Ending sessions, and tidying up what nobody can use any more."""
+
+from __future__ import annotations
+
+from totp_gate.core.sessions import Limits
+from totp_gate.core.signing import Tokens, digest
+from totp_gate.stores.base import Store
+
+
+class Sessions:
+    """Use cases over the sessions of everybody.
+
+    Every end is in the revocation feed and so felt by all processes.
+    """
+
+    def __init__(self, *, store: Store, tokens: Tokens, limits: Limits) -> None:
+        self._store = store
+        self._tokens = tokens
+        self._limits = limits
+
+    def end_token(self, token: str) -> bool:
+        """End the session whose reference is *token*; False: there was none.
+
+        Raises:
+            StoreUnavailable: it goes on.
+        """
+        if self._tokens.verify("session", token) is None:
+            return False
+        return self._store.end_session(digest(token))
+
+    def tidy(self, *, now: float) -> int:
+        """Delete sessions, links and feed lines that are over; how many."""
+        return self._store.forget_expired(
+            idle_before=now - self._limits.idle,
+            created_before=now - self._limits.lifetime,
+        )

@@ -1,0 +1,351 @@
+"""The middleware: every request is cleaned, understood, identified, decided, acted on.
+
+Strategy: a request of a live session costs a few look-ups and comparisons, since
+whatever is the same for many requests is remembered, within bounds: what a target means
+(``web.arrival``), what the Cookie header of a live session says, what the policy
+answered. Everything else takes the longer way, which remembers for the next time. On
+every doubt the gate answers itself, and the application is not called.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from totp_gate.accounts.live import Live, LiveSessions
+from totp_gate.core import cookies
+from totp_gate.core.policy import Policy
+from totp_gate.core.urls import Origin
+from totp_gate.errors import BadRequest, GateError
+from totp_gate.model import AccessRequest, Decision, Permit, Refuse, Subject
+from totp_gate.telemetry.audit import Audit
+from totp_gate.web.admit import Admission
+from totp_gate.web.arrival import Arrivals, Caller, Place
+from totp_gate.web.request import CookieNames, PageRequest
+from totp_gate.web.routes import Routes
+from totp_gate.web.trouble import Trouble, request_id
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+MAX_KNOWN = 8192
+MAX_PERMITS = 128
+_NEVER = frozenset({"CONNECT", "TRACE"})
+_ALLOW = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+_WATCHED = {"set-cookie", "service-worker-allowed"}
+_WATCHED_LENGTHS = frozenset(map(len, _WATCHED))
+_STATUS = frozenset({"/healthz", "/readyz"})
+_NOBODY = Subject()
+_log = logging.getLogger("totp_gate")
+
+Headers = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the gate is made of.
+
+    Attributes:
+        origins: those the gate answers for, the main one first.
+        prefix: where its own pages live.
+        identity: names of the identity headers.
+        clock: Unix seconds.
+    """
+
+    origins: tuple[Origin, ...]
+    prefix: str
+    names: CookieNames
+    identity: tuple[str, ...]
+    policy: Policy
+    arrivals: Arrivals
+    live: LiveSessions
+    routes: Routes
+    admission: Admission
+    trouble: Trouble
+    audit: Audit
+    clock: Callable[[], float]
+
+
+@dataclass(slots=True)
+class Asked:
+    """One request, on the longer way."""
+
+    environ: WSGIEnvironment
+    caller: Caller
+    origin: Origin
+    place: Place
+    query: str
+    now: float
+    live: Live | None = None
+
+    @property
+    def method(self) -> str:
+        """As sent."""
+        return str(self.environ["REQUEST_METHOD"])
+
+    @property
+    def subject(self) -> Subject:
+        """Who asks, for the policy."""
+        return _NOBODY if self.live is None else self.live.subject
+
+
+class GateMiddleware:
+    """Lets a request reach *app* only when the policy permits it."""
+
+    def __init__(self, app: WSGIApplication, parts: Parts) -> None:
+        self.app = app
+        self._parts = parts
+        self._clock = parts.clock
+        self._cookie_names = parts.names.all()
+        self._nobody: dict[str, Any] = {_environ_key(n): "" for n in parts.identity}
+        self._nobody["totp_gate.filter_headers"] = self.filter_headers
+        self._known: dict[str, tuple[Live, str | None]] = {}
+
+    def __call__(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Serve one request."""
+        try:
+            answer = self._judge(environ)
+        except BadRequest as error:
+            answer = self._parts.trouble.answer(environ, error.status)
+        except GateError as error:
+            request_id(environ)
+            self._parts.audit.trouble(environ, "closed", error)
+            answer = self._parts.trouble.answer(environ, 503, retry_after=5)
+        except Exception:  # noqa: BLE001 - the last resort: logged, and the gate stays shut
+            _log.exception("request %s failed inside the gate", request_id(environ))
+            answer = self._parts.trouble.answer(environ, 500)
+        if answer is not None:
+            return answer(environ, start_response)
+        return self.app(environ, partial(self._start, start_response))
+
+    def filter_headers(self, answer: Headers) -> Headers:
+        """Return the application's headers without those that would touch the gate."""
+        for name, _ in answer:
+            if len(name) in _WATCHED_LENGTHS and name.lower() in _WATCHED:
+                return [pair for pair in answer if not self._touches_gate(*pair)]
+        return answer
+
+    def _judge(self, environ: WSGIEnvironment) -> WSGIApplication | None:
+        """Return the gate's own answer, or None where the request may pass."""
+        parts = self._parts
+        caller = parts.arrivals.caller(environ)
+        place, query = parts.arrivals.place(environ)
+        origin = caller.origin
+        method = environ["REQUEST_METHOD"]
+        now = self._clock()
+        if place.own or origin is None or method in _NEVER:
+            asked = Asked(
+                environ, caller, origin or parts.origins[0], place, query, now
+            )
+            return self._aside(asked, known_host=origin is not None)
+        if "HTTP_UPGRADE" in environ:
+            _check_upgrade(environ, origin)
+        parts.live.catch_up()
+        live, rest = self._identify(environ.get("HTTP_COOKIE"), now)
+        passed = 0.0
+        if live is not None:
+            key = self._permit_key(method, caller, place, query)
+            passed = live.permits.get(key, 0.0)
+        if passed <= now:
+            asked = Asked(environ, caller, origin, place, query, now, live)
+            decision = self._decide(asked)
+            if not isinstance(decision, Permit):
+                return self._refuse(asked, decision)
+            if live is not None:
+                _remember(live, key, decision)
+        self._dress(environ, caller, live, rest)
+        return None
+
+    def _dress(
+        self,
+        environ: WSGIEnvironment,
+        caller: Caller,
+        live: Live | None,
+        cookie: str | None,
+    ) -> None:
+        """Say who it is, and take the gate's cookies out."""
+        if live is None:
+            environ.update(self._nobody)
+            environ.pop("REMOTE_USER", None)
+            environ.pop("AUTH_TYPE", None)
+        else:
+            environ.update(live.environ)
+        environ.update(caller.forwarded)
+        if cookie is not None:
+            environ["HTTP_COOKIE"] = cookie
+        else:
+            environ.pop("HTTP_COOKIE", None)
+
+    def _identify(
+        self, header: str | None, now: float
+    ) -> tuple[Live | None, str | None]:
+        """Return the live session, and the Cookie header that the application gets."""
+        if header is None:
+            return None, None
+        known = self._known.get(header)
+        if known is not None:
+            live = known[0]
+            if live.alive and now < live.until:
+                if now >= live.write_at:
+                    self._parts.live.touch(live, now)
+                return known
+            self._known.pop(header, None)
+        rest = cookies.without(header, self._cookie_names)
+        token = cookies.find(header, self._parts.names.session)
+        if token is None:
+            return None, rest
+        found = self._parts.live.find(token, now=now)
+        if found is not None:
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            self._known[header] = (found, rest)
+        return found, rest
+
+    def _permit_key(
+        self, method: str, caller: Caller, place: Place, query: str
+    ) -> tuple[str | None, ...]:
+        """Return what an answer of the policy for one session depends on."""
+        if self._parts.policy.reads_more:
+            return (method, place.target.raw, caller.host, query, caller.address)
+        return (method, place.target.raw, caller.host)
+
+    def _decide(self, asked: Asked) -> Decision:
+        environ = asked.environ
+        target = asked.place.target
+        preflight = (
+            environ["REQUEST_METHOD"] == "OPTIONS"
+            and "HTTP_ORIGIN" in environ
+            and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+        )
+        request = AccessRequest(
+            host=asked.origin.host,
+            method=asked.method,
+            path=target.path,
+            readings=target.readings,
+            query=asked.query,
+            address=asked.caller.address,
+            preflight=preflight,
+        )
+        return self._parts.policy.decide(asked.subject, request, now=asked.now)
+
+    def _refuse(self, asked: Asked, decision: Decision) -> WSGIApplication:
+        """Return the answer to a request that may not pass as it is."""
+        if isinstance(decision, Refuse):
+            self._parts.audit.event(
+                self._page_request(asked),
+                "refused",
+                "failure",
+                user=asked.subject.user or "",
+                rule=decision.rule,
+                detail=decision.reason,
+            )
+            return self._parts.trouble.answer(asked.environ, 403)
+        target = asked.place.target
+        return self._parts.admission.challenge(
+            asked.environ, raw=target.raw, query=asked.query, origin=asked.origin
+        )
+
+    def _aside(self, asked: Asked, *, known_host: bool) -> WSGIApplication:
+        """Answer what never goes to the application, whoever asks."""
+        parts = self._parts
+        path = asked.place.target.path
+        page = path.removeprefix(parts.prefix) if asked.place.own else path
+        if asked.method in _NEVER:
+            return parts.trouble.answer(asked.environ, 405, allow=_ALLOW)
+        if path == "*":
+            return parts.admission.nothing()
+        if not known_host and not (asked.place.own and page in _STATUS):
+            return parts.trouble.answer(asked.environ, 400, message=_UNKNOWN_HOST)
+        if path != parts.prefix and not path.startswith(parts.prefix + "/"):
+            return parts.trouble.answer(asked.environ, 404, home_url="/")
+        if page not in _STATUS and not page.startswith("/assets/"):
+            if _is_in_the_clear(asked):
+                return self._to_https(asked)
+            parts.live.catch_up()
+            cookie = asked.environ.get("HTTP_COOKIE")
+            asked.live, _ = self._identify(cookie, asked.now)
+        return parts.routes.answer(self._page_request(asked))
+
+    def _page_request(self, asked: Asked) -> PageRequest:
+        cookie = asked.environ.get("HTTP_COOKIE", "")
+        path = asked.place.target.path.removeprefix(self._parts.prefix)
+        return PageRequest(
+            environ=asked.environ,
+            method=asked.method,
+            path=path or "/",
+            query=asked.query,
+            origin=asked.origin,
+            address=asked.caller.address,
+            now=asked.now,
+            request_id=request_id(asked.environ),
+            live=asked.live,
+            token=cookies.find(cookie, self._parts.names.session),
+        )
+
+    def _to_https(self, asked: Asked) -> WSGIApplication:
+        target = asked.place.target
+        if asked.method in {"GET", "HEAD"} and asked.caller.trusted:
+            return self._parts.admission.to_https(
+                asked.origin, raw=target.raw, query=asked.query
+            )
+        return self._parts.trouble.answer(
+            asked.environ, 403, title="Only over https", message=_IN_THE_CLEAR
+        )
+
+    def _start(
+        self,
+        start_response: StartResponse,
+        status: str,
+        answer: Headers,
+        exc_info: Any = None,
+    ) -> Callable[[bytes], object]:
+        """Pass the application's ``start_response`` on, without the gate's cookies."""
+        kept = self.filter_headers(answer)
+        if exc_info is None:
+            return start_response(status, kept)
+        return start_response(status, kept, exc_info)
+
+    def _touches_gate(self, name: str, value: str) -> bool:
+        if name.lower() == "set-cookie":
+            return cookies.is_gate_cookie(value, self._cookie_names)
+        return name.lower() in _WATCHED
+
+
+_UNKNOWN_HOST = (
+    "This server does not answer for that name. If it should, the name has to be added "
+    "to origin in the settings."
+)
+_IN_THE_CLEAR = (
+    "This page was asked for over plain http, so it stays closed. If a web server in "
+    "front of the gate does the https, it has to be listed in trusted_proxies and send "
+    "X-Forwarded-Proto."
+)
+
+
+def _remember(live: Live, key: tuple[str | None, ...], permit: Permit) -> None:
+    if len(live.permits) >= MAX_PERMITS:
+        live.permits.clear()
+    live.permits[key] = permit.until
+
+
+def _check_upgrade(environ: WSGIEnvironment, origin: Origin) -> None:
+    """Refuse an upgrade that another site's page asks for (RFC 6455 section 10.2)."""
+    page = environ.get("HTTP_ORIGIN")
+    if page is not None and page != origin.text:
+        raise BadRequest("an upgrade from another origin", status=403)
+
+
+def _is_in_the_clear(asked: Asked) -> bool:
+    """Tell whether an https page was asked for over a network in the clear."""
+    if asked.origin.scheme == "http" or asked.caller.scheme == "https":
+        return False
+    return asked.caller.trusted or not asked.caller.local
+
+
+def _environ_key(name: str) -> str:
+    return "HTTP_" + name.upper().replace("-", "_")

@@ -1,0 +1,1 @@
+"""What operators see: events and figures, never a secret."""

@@ -1,0 +1,1 @@
+"""The gate's own pages and endpoints, all under its prefix."""

@@ -1,0 +1,86 @@
+"""How somebody who may not pass yet is told so.
+
+A person is sent to the sign-in page and comes back to where they were going; a program
+gets a 401 that says where to sign in, and never a redirect that it would follow to a
+page it cannot use.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from totp_gate.core import headers
+from totp_gate.core.urls import Origin, safe_next
+from totp_gate.web.pages import Answer, Pages
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+AUTHENTICATE = 'Cookie realm="totp_gate"'
+_NOT_A_PLACE = ("/favicon.ico", "/robots.txt", "/apple-touch-icon", "/sw.js")
+
+
+class Admission:
+    """Makes the answers to a challenge.
+
+    Args:
+        prefix: where the gate's own pages live.
+    """
+
+    def __init__(self, pages: Pages, *, prefix: str) -> None:
+        self._pages = pages
+        self._prefix = prefix
+
+    def challenge(
+        self, environ: WSGIEnvironment, *, raw: str, query: str, origin: Origin
+    ) -> Answer:
+        """Return the answer to a request that needs a sign-in first.
+
+        Args:
+            raw: path as received. query: as received.
+            origin: which of the gate's origins was asked.
+
+        Source:
+            RFC 9110 section 15.4.4 (303) and 15.5.2 (401 with WWW-Authenticate).
+        """
+        if headers.is_navigation(environ):
+            place = self._place(environ, raw, query, origin)
+            answer = Answer(status=303)
+            answer.headers["Location"] = login_url(self._prefix, place)
+            return self._pages.finish(answer)
+        url = origin.text + login_url(self._prefix, None)
+        body = json.dumps({"error": "login_required", "login_url": url}) + "\n"
+        answer = Answer(body, status=401, content_type="application/json")
+        return self._pages.finish(
+            answer, [("Gate-Login-URL", url), ("WWW-Authenticate", AUTHENTICATE)]
+        )
+
+    def nothing(self) -> Answer:
+        """Return the answer to ``OPTIONS *``: the gate is there, and says no more."""
+        return self._pages.finish(Answer(status=204))
+
+    def to_https(self, origin: Origin, *, raw: str, query: str) -> Answer:
+        """Return the redirect of a page of ours from plain http to https."""
+        answer = Answer(status=308)
+        answer.headers["Location"] = origin.text + (f"{raw}?{query}" if query else raw)
+        return self._pages.finish(answer)
+
+    def _place(
+        self, environ: WSGIEnvironment, raw: str, query: str, origin: Origin
+    ) -> str | None:
+        """Return where to come back to: only what a person could have been reading."""
+        if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
+            return None
+        if raw.startswith(_NOT_A_PLACE):
+            return None
+        wanted = f"{raw}?{query}" if query else raw
+        return safe_next(wanted, origins=[origin.text], prefix=self._prefix)
+
+
+def login_url(prefix: str, place: str | None, page: str = "/login") -> str:
+    """Return the URL of *page* that leads on to *place* (checked by ``safe_next``)."""
+    if place is None or place == "/":
+        return prefix + page
+    return f"{prefix}{page}?next={quote(place, safe='/')}"

@@ -1,0 +1,198 @@
+"""A request as it arrives: forged headers out, host, client and target understood.
+
+Strategy: most requests of a client look alike, so what was understood once is
+remembered by what it was understood from, within bounds. A header that a stranger may
+not send is looked for by one set operation; only where one is found anything is done
+about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote_from_bytes
+
+from totp_gate.core import headers
+from totp_gate.core.urls import ASTERISK, Origin, Target, clean_host, under, understand
+from totp_gate.errors import BadRequest
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+MAX_MEMO = 8192
+_MOVERS = ("HTTP_SCRIPT_NAME", "HTTP_PATH_INFO")
+_PATH_CHARACTERS = "/:@!$&'()*+,;=-._~"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is at the other end, and what they call us.
+
+    Attributes:
+        address: of the client, behind trusted proxies.
+        host: as the policy compares it, or None where it is none of the gate's.
+        scheme: ``http`` or ``https``, as the client sees it.
+        origin: which of the gate's origins was asked; None: none of them.
+        trusted: the peer is a trusted proxy.
+        forwarded: environ keys and values that tell the application the above.
+        local: the client is on this machine.
+    """
+
+    address: str
+    host: str | None
+    scheme: str
+    origin: Origin | None
+    trusted: bool
+    forwarded: dict[str, str]
+    local: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A target, and whether it lies under the gate's own prefix."""
+
+    target: Target
+    own: bool
+
+
+class Arrivals:
+    """Understands requests.
+
+    Args:
+        origins: those the gate answers for.
+        prefix: where the gate's own pages live.
+        identity: names of the identity headers.
+        trusted: networks whose forwarding headers are believed.
+    """
+
+    def __init__(
+        self,
+        *,
+        origins: Iterable[Origin],
+        prefix: str,
+        identity: Iterable[str],
+        trusted: headers.Networks,
+    ) -> None:
+        self._hosts = {host: own for own in origins for host in own.hosts()}
+        self._prefix = prefix
+        self._trusted = trusted
+        self._identity = headers.spellings(identity)
+        self._forged = self._identity | headers.forwarded_spellings()
+        self._callers: dict[tuple[str | None, ...], Caller] = {}
+        self._places: dict[str, Place] = {}
+
+    def caller(self, environ: WSGIEnvironment) -> Caller:
+        """Take out every header a stranger may not send; return who asks."""
+        if self._forged.isdisjoint(environ):
+            key = (
+                environ.get("REMOTE_ADDR"),
+                environ.get("HTTP_HOST"),
+                environ["wsgi.url_scheme"],
+            )
+            known = self._callers.get(key)
+            if known is not None:
+                return known
+        return self._clean(environ)
+
+    def place(self, environ: WSGIEnvironment) -> tuple[Place, str]:
+        """Return the target and the query.
+
+        Raises:
+            BadRequest: no two servers need agree on what is meant.
+        """
+        raw = environ.get("RAW_URI") or environ.get("REQUEST_URI")
+        query = ""
+        place = self._places.get(raw) if raw is not None else None
+        if place is None:
+            place, query = self._read(environ, raw)
+        said = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+        if said != place.target.wsgi:
+            raise BadRequest("the server and the gate read this path differently")
+        return place, query
+
+    def _read(self, environ: WSGIEnvironment, raw: str | None) -> tuple[Place, str]:
+        if raw is None:
+            raw = _rebuilt(environ)
+        asterisk = environ["REQUEST_METHOD"] == "OPTIONS"
+        host = environ.get("HTTP_HOST")
+        target, query = understand(raw, host=host, asterisk=asterisk)
+        if target is ASTERISK:
+            return Place(target, own=True), ""
+        if not raw.startswith("/"):
+            environ["RAW_URI"] = f"{target.raw}?{query}" if query else target.raw
+        place = self._places.get(target.raw)
+        if place is None:
+            place = Place(target, under(target, self._prefix))
+            if len(self._places) >= MAX_MEMO:
+                self._places.clear()
+            self._places[target.raw] = place
+        return place, query
+
+    def _clean(self, environ: WSGIEnvironment) -> Caller:
+        for forged in self._identity.intersection(environ):
+            del environ[forged]
+        peer = environ.get("REMOTE_ADDR", "")
+        trusted = self._trusted.contains(peer)
+        said = (None, None, None)
+        if trusted:
+            said = (
+                environ.get("HTTP_X_FORWARDED_FOR"),
+                environ.get("HTTP_X_FORWARDED_PROTO"),
+                environ.get("HTTP_X_FORWARDED_HOST"),
+            )
+        moved = any(mover in environ for mover in _MOVERS)
+        for forged in [key for key in environ if headers.is_forwarded_key(key)]:
+            del environ[forged]
+        if moved:
+            raise BadRequest("a header tried to move the path")
+        key = (
+            environ.get("REMOTE_ADDR"),
+            environ.get("HTTP_HOST"),
+            environ["wsgi.url_scheme"],
+            *(said if trusted else ()),
+        )
+        known = self._callers.get(key)
+        if known is None:
+            known = self._welcome(peer, key[1], key[2] or "http", said, trusted)
+            if len(self._callers) >= MAX_MEMO:
+                self._callers.clear()
+            self._callers[key] = known
+        return known
+
+    def _welcome(
+        self,
+        peer: str,
+        host: str | None,
+        scheme: str,
+        said: tuple[str | None, str | None, str | None],
+        trusted: bool,
+    ) -> Caller:
+        address = headers.client_address(peer, said[0], self._trusted)
+        if trusted:
+            scheme = headers.client_scheme(peer, said[1], self._trusted, scheme=scheme)
+            host = headers.client_host(peer, said[2], self._trusted, host=host or "")
+        named = clean_host(host or "") or ""
+        forwarded = {
+            "HTTP_X_FORWARDED_FOR": address,
+            "HTTP_X_FORWARDED_PROTO": scheme,
+            "HTTP_X_FORWARDED_HOST": named,
+        }
+        origin = self._hosts.get(named)
+        return Caller(
+            address=address,
+            host=origin.host if origin is not None else None,
+            scheme=scheme,
+            origin=origin,
+            trusted=trusted,
+            forwarded=forwarded,
+            local=address in {"unix", "::1"} or address.startswith("127."),
+        )
+
+
+def _rebuilt(environ: WSGIEnvironment) -> str:
+    """Return a target for servers that keep only the decoded path (PEP 3333)."""
+    path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    quoted = quote_from_bytes(path.encode("latin-1"), safe=_PATH_CHARACTERS)
+    query = environ.get("QUERY_STRING", "")
+    return f"{quoted or '/'}?{query}" if query else quoted or "/"

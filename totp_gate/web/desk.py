@@ -1,0 +1,91 @@
+"""What the pages share: their parts, and the few things every one of them does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from totp_gate.core import cookies
+from totp_gate.core.urls import Origin, safe_next
+from totp_gate.telemetry.audit import Audit
+from totp_gate.web.admit import login_url
+from totp_gate.web.csrf import Form, FormTokens
+from totp_gate.web.pages import Answer, Pages
+from totp_gate.web.prelogin import LoginCookie, PreLogin
+from totp_gate.web.request import CookieNames, PageRequest
+from totp_gate.web.trouble import Trouble
+
+DOCUMENT_ELSEWHERE = "This form was not sent from its own page, so nothing was done."
+FORM_TOO_OLD = (
+    "This page was open for too long, or cookies are blocked. Nothing was done; please "
+    "try again."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """The parts every page needs.
+
+    Attributes:
+        secure: cookies only over https.
+    """
+
+    pages: Pages
+    trouble: Trouble
+    forms: FormTokens
+    login_cookie: LoginCookie
+    names: CookieNames
+    origins: tuple[Origin, ...]
+    prefix: str
+    secure: bool
+    audit: Audit
+
+    def prelogin(self, request: PageRequest) -> PreLogin:
+        """Return what the login cookie of *request* says."""
+        return self.login_cookie.read(request.cookie(self.names.login))
+
+    def place(self, request: PageRequest) -> str | None:
+        """Return where to go after signing in, or None: to the start."""
+        return safe_next(
+            request.argument("next"),
+            origins=[origin.text for origin in self.origins],
+            prefix=self.prefix,
+        )
+
+    def link(self, page: str, place: str | None = None) -> str:
+        """Return the URL of a page of the gate that leads on to *place*."""
+        return login_url(self.prefix, place, page)
+
+    def form(
+        self,
+        request: PageRequest,
+        page: str,
+        binding: str,
+        *,
+        place: str | None = None,
+        hidden: dict[str, str] | None = None,
+    ) -> Form:
+        """Return a form that posts to *page*."""
+        token = self.forms.make(page, binding, now=request.now)
+        return Form(self.link(page, place), token, hidden or {})
+
+    def go(self, place: str, set_cookies: Iterable[str] = ()) -> Answer:
+        """Return a 303 to *place*, which was checked or is ours."""
+        answer = Answer(status=303)
+        answer.headers["Location"] = place
+        return self.pages.finish(answer, [("Set-Cookie", line) for line in set_cookies])
+
+    def with_login(
+        self, prelogin: PreLogin, value: str | None = None
+    ) -> list[tuple[str, str]]:
+        """Return the Set-Cookie of the login cookie, where it has to change."""
+        new = value or prelogin.fresh
+        return [("Set-Cookie", self.bake(self.names.login, new))] if new else []
+
+    def bake(self, name: str, value: str, *, max_age: int | None = None) -> str:
+        """Return the Set-Cookie line of a cookie of the gate."""
+        return cookies.bake(name, value, secure=self.secure, max_age=max_age)
+
+    def expire(self, name: str) -> str:
+        """Return the Set-Cookie line that removes a cookie of the gate."""
+        return cookies.expire(name, secure=self.secure)

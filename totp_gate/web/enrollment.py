@@ -1,0 +1,278 @@
+"""The pages that connect an authenticator, and by a link also set a password.
+
+A link is opened by GET as often as anybody likes; only the confirming code uses it up.
+Between the pages the enrollment travels sealed in the form (``accounts.enrollment``).
+"""
+
+from __future__ import annotations
+
+import segno
+from markupsafe import Markup
+
+from totp_gate.accounts.enrollment import PENDING_LIFE, Enrollment, Pending
+from totp_gate.accounts.signin import SignIn
+from totp_gate.core import otp
+from totp_gate.core.headers import plain
+from totp_gate.errors import NotFound
+from totp_gate.model import Link, LoginState, User
+from totp_gate.web.desk import DOCUMENT_ELSEWHERE, FORM_TOO_OLD, Desk
+from totp_gate.web.pages import Answer
+from totp_gate.web.prelogin import PreLogin
+from totp_gate.web.request import PageRequest
+from totp_gate.web.signin import SignInPages
+
+_NO_CODE = (
+    "That code does not fit. Check that the app shows the account you just added and "
+    "that the clock of your device is right."
+)
+_DEAD_LINK = (
+    "It was used already, or it has expired. Ask whoever looks after this place for a "
+    "new one."
+)
+
+
+class EnrollmentPages:
+    """Links, the QR page and its confirmation.
+
+    Args:
+        issuer: how authenticator apps title the account.
+        first_login: a right password may enroll the first authenticator.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        enrollment: Enrollment,
+        signin: SignIn,
+        signin_pages: SignInPages,
+        *,
+        issuer: str,
+        first_login: bool,
+    ) -> None:
+        self._desk = desk
+        self._enrollment = enrollment
+        self._signin = signin
+        self._signin_pages = signin_pages
+        self._issuer = issuer
+        self._first_login = first_login
+
+    def show(self, request: PageRequest) -> Answer:
+        """Return a fresh QR page for somebody who proved the password."""
+        prelogin = self._desk.prelogin(request)
+        user = self._may_enroll(request, prelogin)
+        if user is None:
+            login = self._desk.link("/login", self._desk.place(request))
+            return self._desk.go(login)
+        pending = self._enrollment.draw(user.name, now=request.now)
+        return self._qr_page(request, prelogin, pending)
+
+    def confirm(self, request: PageRequest) -> Answer:
+        """Judge the confirming code; what was drawn becomes an authenticator."""
+        form = request.form("code", "csrf_token", "enrollment", optional=("name",))
+        prelogin = self._desk.prelogin(request)
+        refused = self._refuse(request, prelogin, form["csrf_token"], "/enroll")
+        if refused is not None:
+            return refused
+        pending = self._enrollment.unpack(
+            form["enrollment"], prelogin.binding, now=request.now
+        )
+        if pending is None:
+            return self._over(request, FORM_TOO_OLD)
+        if not pending.link and self._may_enroll(request, prelogin) is None:
+            return self._over(request, FORM_TOO_OLD)
+        try:
+            done = self._enrollment.confirm(
+                pending,
+                form["code"],
+                name=plain(form["name"].strip(), 64),
+                now=request.now,
+                only=not pending.link,
+            )
+        except NotFound:
+            self._note(request, pending, "failure")
+            return self._over(request, _DEAD_LINK if pending.link else FORM_TOO_OLD)
+        if done is None:
+            return self._qr_page(
+                request, prelogin, pending, status=400, notice=_NO_CODE
+            )
+        self._note(request, pending, "success")
+        return self._lead_on(request, prelogin, pending)
+
+    def show_link(self, request: PageRequest, secret: str) -> Answer:
+        """Return the page a link opens; nothing is used up by it."""
+        link = self._enrollment.look_up(secret, now=request.now)
+        if link is None:
+            return self._over(request, _DEAD_LINK)
+        prelogin = self._desk.prelogin(request)
+        page = f"/enroll/{secret}"
+        return self._desk.pages.render(
+            "enroll_open.html",
+            headers=self._desk.with_login(prelogin),
+            form=self._desk.form(request, page, prelogin.binding),
+            username=link.user,
+            purpose=link.purpose,
+        )
+
+    def begin_link(self, request: PageRequest, secret: str) -> Answer:
+        """Go on from the opened link: ask for a password, then show the QR page."""
+        form = request.form("csrf_token", optional=("password", "password_again"))
+        link = self._enrollment.look_up(secret, now=request.now)
+        if link is None:
+            return self._over(request, _DEAD_LINK)
+        prelogin = self._desk.prelogin(request)
+        page = f"/enroll/{secret}"
+        refused = self._refuse(request, prelogin, form["csrf_token"], page)
+        if refused is not None:
+            return refused
+        if link.purpose == "authenticator":
+            pending = self._enrollment.draw(
+                link.user, now=request.now, link=link.digest
+            )
+            return self._qr_page(request, prelogin, pending)
+        password = form["password"]
+        if not password:
+            return self._password_page(request, prelogin, link, page)
+        notice = self._objection(link, password, form["password_again"])
+        if notice:
+            return self._password_page(request, prelogin, link, page, notice)
+        pending = self._enrollment.draw(
+            link.user, now=request.now, link=link.digest, password=password
+        )
+        return self._qr_page(request, prelogin, pending)
+
+    def _objection(self, link: Link, password: str, again: str) -> str:
+        if password != again:
+            return "The two passwords are not the same. Please type them again."
+        return " ".join(self._enrollment.judge(password, link.user))
+
+    def _lead_on(
+        self, request: PageRequest, prelogin: PreLogin, pending: Pending
+    ) -> Answer:
+        user = self._enrollment.user_of(pending)
+        if user is None:
+            return self._over(request, FORM_TOO_OLD)
+        if pending.password_hash:
+            proven = LoginState(
+                user=user.name,
+                binding=prelogin.binding,
+                at=request.now,
+                credential=user.credential,
+            )
+            return self._signin_pages.finish(request, proven, user)
+        if prelogin.state is not None and prelogin.state.user == user.name:
+            return self._signin_pages.finish(request, prelogin.state, user)
+        return self._desk.go(self._desk.link("/login"))
+
+    def _may_enroll(self, request: PageRequest, prelogin: PreLogin) -> User | None:
+        """Return who may enroll a first authenticator by a proven password."""
+        if prelogin.state is None or not self._first_login:
+            return None
+        user = self._signin.user_of(prelogin.state, now=request.now, life=PENDING_LIFE)
+        if user is None or self._signin.factors.of(user):
+            return None
+        return user
+
+    def _refuse(
+        self, request: PageRequest, prelogin: PreLogin, token: str, page: str
+    ) -> Answer | None:
+        ours = self._desk.forms.check(token, page, prelogin.binding, now=request.now)
+        if request.is_from_here() and ours:
+            return None
+        self._desk.audit.event(request, "form-refused", "failure", detail="/enroll")
+        message = FORM_TOO_OLD if request.is_from_here() else DOCUMENT_ELSEWHERE
+        return self._desk.trouble.answer(request.environ, 403, message=message)
+
+    def _over(self, request: PageRequest, message: str) -> Answer:
+        return self._desk.trouble.answer(
+            request.environ,
+            404,
+            title="This does not work any more",
+            message=message,
+            login_url=self._desk.link("/login"),
+        )
+
+    def _note(self, request: PageRequest, pending: Pending, outcome: str) -> None:
+        self._desk.audit.event(
+            request,
+            "enrollment",
+            outcome,
+            user=pending.user,
+            detail="link" if pending.link else "first sign-in",
+        )
+
+    def _password_page(
+        self,
+        request: PageRequest,
+        prelogin: PreLogin,
+        link: Link,
+        page: str,
+        notice: str | None = None,
+    ) -> Answer:
+        return self._desk.pages.render(
+            "enroll_password.html",
+            status=400 if notice else 200,
+            headers=self._desk.with_login(prelogin),
+            form=self._desk.form(request, page, prelogin.binding),
+            notice=notice,
+            username=link.user,
+            min_length=self._enrollment.requirements.min_length,
+        )
+
+    def _qr_page(
+        self,
+        request: PageRequest,
+        prelogin: PreLogin,
+        pending: Pending,
+        *,
+        status: int = 200,
+        notice: str | None = None,
+    ) -> Answer:
+        factor = pending.factor
+        uri = otp.provisioning_uri(
+            factor.seed,
+            factor.params,
+            issuer=self._issuer,
+            account=pending.user,
+            kind=factor.kind,
+        )
+        packed = self._enrollment.pack(pending, prelogin.binding)
+        form = self._desk.form(
+            request,
+            "/enroll",
+            prelogin.binding,
+            place=self._desk.place(request),
+            hidden={"enrollment": packed},
+        )
+        return self._desk.pages.render(
+            "enroll.html",
+            status=status,
+            headers=self._desk.with_login(prelogin),
+            form=form,
+            notice=notice,
+            username=pending.user,
+            qr=qr_svg(uri),
+            key=otp.grouped(otp.to_base32(factor.seed)),
+            uri=uri,
+            issuer=self._issuer,
+            account=pending.user,
+            digits=factor.params.digits,
+            period=factor.params.period,
+            algorithm=factor.params.algorithm,
+            kind=factor.kind,
+            name="Phone",
+            steps=(2, 2) if pending.password_hash else None,
+        )
+
+
+def qr_svg(text: str) -> Markup:
+    """Return *text* as a QR code: inline SVG without style, four modules of margin."""
+    code = segno.make(text, error="m", micro=False)
+    svg = code.svg_inline(
+        border=4,
+        dark="#000",
+        light="#fff",
+        omitsize=True,
+        svgclass=None,
+        lineclass=None,
+    )
+    return Markup(svg)  # noqa: S704 - drawn from numbers, no text of anybody in it

@@ -1,0 +1,148 @@
+"""Turns templates into answers with the headers that every page of the gate has.
+
+Templates lie in the theme's folder first, then in the package, else beside it (a
+checkout). Undefined names are errors, output is escaped, nothing inline runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from werkzeug.wrappers import Response
+
+from totp_gate.errors import ConfigError
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+    from werkzeug.datastructures import Headers
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; "
+        "img-src 'self' data:; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "X-Robots-Tag": "noindex, nofollow",
+    "Cache-Control": "no-store",
+}
+STRICT_TRANSPORT = "max-age=31536000"
+
+
+class Answer(Response):
+    """A page or document of the gate. ``Location`` leaves as it was checked."""
+
+    default_mimetype = "text/html"
+
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
+        """Return the headers, without any rewriting of ``Location``."""
+        location = self.headers.get("Location")
+        headers = super().get_wsgi_headers(environ)
+        if location is not None:
+            headers["Location"] = location
+        return headers
+
+
+def template_folder() -> Path:
+    """Return where the shipped templates are.
+
+    Raises:
+        ConfigError: they are in neither of the two places.
+    """
+    for folder in (_PACKAGE / "templates", _PACKAGE.parent / "templates"):
+        if (folder / "base.html").is_file():
+            return folder
+    reason = "the package is incomplete: its templates are missing; install it anew"
+    raise ConfigError([("templates", reason)])
+
+
+class Pages:
+    """Renders the gate's pages.
+
+    Args:
+        site: name of the installation.
+        prefix: where the pages live.
+        theme: folder whose templates go before the shipped ones, or empty.
+        insecure: plain http on purpose; every page says so.
+    """
+
+    def __init__(
+        self, *, site: str, prefix: str, theme: str = "", insecure: bool = False
+    ) -> None:
+        self._folders = [Path(theme)] if theme else []
+        self._folders.append(template_folder())
+        self._prefix = prefix
+        self._insecure = insecure
+        self._environment = Environment(
+            loader=FileSystemLoader(self._folders),
+            autoescape=True,
+            undefined=StrictUndefined,
+            extensions=["jinja2.ext.i18n"],
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+        self._environment.globals.update(
+            site=site,
+            prefix=prefix,
+            insecure=insecure,
+            lang="en",
+            asset=self._asset_url,
+        )
+        self.asset = lru_cache(maxsize=32)(self._read_asset)
+
+    def render(
+        self,
+        template: str,
+        *,
+        status: int = 200,
+        headers: Iterable[tuple[str, str]] = (),
+        user: str | None = None,
+        **context: Any,
+    ) -> Answer:
+        """Return the page *template* with *context*.
+
+        Args:
+            user: name to show of who is signed in.
+        """
+        context.setdefault("notice", None)
+        context.setdefault("notice_kind", "error")
+        text = self._environment.get_template(template).render(user=user, **context)
+        return self.finish(Answer(text, status=status), headers)
+
+    def finish(self, answer: Answer, headers: Iterable[tuple[str, str]] = ()) -> Answer:
+        """Return *answer* with the headers of every page, then *headers*."""
+        for name, value in SECURITY_HEADERS.items():
+            answer.headers.setdefault(name, value)
+        if not self._insecure:
+            answer.headers["Strict-Transport-Security"] = STRICT_TRANSPORT
+        for name, value in headers:
+            answer.headers.add(name, value)
+        return answer
+
+    def _read_asset(self, name: str) -> tuple[bytes, str] | None:
+        """Return an asset's octets and media type, or None."""
+        for folder in self._folders:
+            path = folder / "assets" / name
+            if "/" not in name and not name.startswith(".") and path.is_file():
+                kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+                return path.read_bytes(), kind
+        return None
+
+    def _asset_url(self, name: str) -> str:
+        found = self.asset(name)
+        version = hashlib.sha256(found[0]).hexdigest()[:12] if found else "missing"
+        return f"{self._prefix}/assets/{name}?v={version}"

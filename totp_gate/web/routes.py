@@ -1,0 +1,112 @@
+"""Which page answers at which address under the prefix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+from werkzeug.routing import Map, RequestRedirect, Rule
+
+from totp_gate.errors import BadRequest, Overloaded
+from totp_gate.web.desk import Desk
+from totp_gate.web.enrollment import EnrollmentPages
+from totp_gate.web.pages import Answer
+from totp_gate.web.request import PageRequest
+from totp_gate.web.signin import SignInPages
+from totp_gate.web.status import StatusPages
+
+if TYPE_CHECKING:
+    from werkzeug.routing import MapAdapter
+
+Page = Callable[..., Answer]
+_YEAR = 31_536_000
+
+
+class Routes:
+    """The gate's own pages as one callable."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        signin: SignInPages,
+        enrollment: EnrollmentPages,
+        status: StatusPages,
+    ) -> None:
+        self._desk = desk
+        self._map = Map(
+            [
+                _rule("/", {"GET": self._home}),
+                _rule("/login", {"GET": signin.show_login, "POST": signin.login}),
+                _rule(
+                    "/second-factor",
+                    {"GET": signin.show_second_factor, "POST": signin.second_factor},
+                ),
+                _rule("/logout", {"GET": signin.show_logout, "POST": signin.logout}),
+                _rule("/enroll", {"GET": enrollment.show, "POST": enrollment.confirm}),
+                _rule(
+                    "/enroll/<secret>",
+                    {"GET": enrollment.show_link, "POST": enrollment.begin_link},
+                ),
+                _rule("/healthz", {"GET": status.alive}),
+                _rule("/readyz", {"GET": status.ready}),
+                _rule("/assets/<name>", {"GET": self._asset}),
+            ],
+            strict_slashes=False,
+            merge_slashes=False,
+        )
+
+    def answer(self, request: PageRequest) -> Answer:
+        """Return the answer of the page that *request* asks for.
+
+        Wrong input becomes a page here; ``GateError`` of other kinds goes on to the
+        gate, which closes.
+        """
+        try:
+            return self._dispatch(request)
+        except BadRequest as error:
+            self._desk.audit.event(
+                request, "request-refused", "failure", detail=str(error)
+            )
+            return self._desk.trouble.answer(request.environ, error.status)
+        except Overloaded as error:
+            self._desk.audit.trouble(request.environ, "overloaded", error)
+            return self._desk.trouble.answer(
+                request.environ,
+                503,
+                message="Many people are signing in just now. Please try again.",
+                retry_after=error.retry_after,
+            )
+
+    def _dispatch(self, request: PageRequest) -> Answer:
+        if "HTTP_SERVICE_WORKER" in request.environ:
+            raise BadRequest("no page of the gate is a service worker", status=403)
+        adapter: MapAdapter = self._map.bind("", script_name="/")
+        try:
+            pages, arguments = adapter.match(request.path, method="GET")
+        except (NotFound, RequestRedirect):
+            return self._desk.trouble.answer(request.environ, 404, home_url="/")
+        except MethodNotAllowed:
+            pages, arguments = {}, {}
+        method = "GET" if request.method == "HEAD" else request.method
+        page: Page | None = pages.get(method)
+        if page is None:
+            allow = ", ".join(sorted({*pages, *({"HEAD"} if "GET" in pages else ())}))
+            return self._desk.trouble.answer(request.environ, 405, allow=allow)
+        return page(request, **arguments)
+
+    def _home(self, request: PageRequest) -> Answer:
+        return self._desk.go("/" if request.live else self._desk.link("/login"))
+
+    def _asset(self, request: PageRequest, name: str) -> Answer:
+        found = self._desk.pages.asset(name)
+        if found is None:
+            return self._desk.trouble.answer(request.environ, 404)
+        octets, kind = found
+        answer = Answer(octets, content_type=kind)
+        answer.headers["Cache-Control"] = f"public, max-age={_YEAR}, immutable"
+        return self._desk.pages.finish(answer)
+
+
+def _rule(path: str, pages: Mapping[str, Page]) -> Rule:
+    return Rule(path, endpoint=pages)

@@ -1,0 +1,126 @@
+"""What the gate says when something fails: a page for people, JSON for programs.
+
+The words never tell what is inside. Whoever asks an administrator quotes the id that is
+also in the log.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import TYPE_CHECKING
+
+from totp_gate.core import headers
+from totp_gate.web.pages import Answer, Pages
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_WORDS = {
+    400: ("That request makes no sense", "If you typed the address, check it."),
+    403: ("Not allowed", "You may not open this page."),
+    404: ("Nothing here", "There is no page at this address."),
+    405: ("Not like this", "This page cannot be used in that way."),
+    413: ("Too much at once", "What was sent is larger than this page accepts."),
+    414: ("The address is too long", "Shorten it and try again."),
+    415: ("Not a form", "This page only understands a plain web form."),
+    429: (
+        "Please wait a little",
+        "There were too many attempts. Wait, then try again.",
+    ),
+    500: ("Something broke", "It was written down. Please try again."),
+    501: ("Not possible here", "This server cannot do what was asked."),
+    502: ("The application does not answer", "Please try again in a moment."),
+    503: ("Closed for the moment", "The gate cannot check who you are just now."),
+    504: ("The application takes too long", "Please try again in a moment."),
+    508: ("Going in circles", "This request has been here before."),
+}
+_CODES = {
+    400: "bad_request",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "content_too_large",
+    414: "uri_too_long",
+    415: "unsupported_media_type",
+    429: "too_many_requests",
+    500: "internal_error",
+    501: "not_implemented",
+    502: "bad_gateway",
+    503: "unavailable",
+    504: "gateway_timeout",
+    508: "loop_detected",
+}
+
+
+def request_id(environ: WSGIEnvironment) -> str:
+    """Return the id of this request, the same however often it is asked for."""
+    known = environ.get("totp_gate.request_id")
+    if known is None:
+        known = environ["totp_gate.request_id"] = secrets.token_hex(6)
+    return str(known)
+
+
+class Trouble:
+    """Renders error answers."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+
+    def answer(
+        self,
+        environ: WSGIEnvironment,
+        status: int,
+        *,
+        title: str = "",
+        message: str = "",
+        retry_after: int | None = None,
+        allow: str = "",
+        login_url: str | None = None,
+        home_url: str | None = None,
+    ) -> Answer:
+        """Return the answer for *status*.
+
+        Args:
+            title, message: instead of the usual words.
+            retry_after: seconds.
+            allow: methods that would be right (405).
+            login_url, home_url: where a button leads.
+        """
+        usual = _WORDS.get(status, _WORDS[500])
+        extra = []
+        if retry_after is not None:
+            extra.append(("Retry-After", str(retry_after)))
+        if allow:
+            extra.append(("Allow", allow))
+        said = message or usual[1]
+        if not headers.is_navigation(environ):
+            return self._as_json(environ, status, said, extra)
+        return self._pages.render(
+            "error.html",
+            status=status,
+            headers=extra,
+            title=title or usual[0],
+            message=said,
+            request_id=request_id(environ),
+            retry_after=retry_after,
+            login_url=login_url,
+            home_url=home_url,
+        )
+
+    def _as_json(
+        self,
+        environ: WSGIEnvironment,
+        status: int,
+        message: str,
+        extra: list[tuple[str, str]],
+    ) -> Answer:
+        body = {
+            "error": _CODES.get(status, "internal_error"),
+            "message": message,
+            "request_id": request_id(environ),
+        }
+        answer = Answer(
+            json.dumps(body) + "\n", status=status, content_type="application/json"
+        )
+        return self._pages.finish(answer, extra)
