@@ -17,6 +17,7 @@ from totp_gate.core.headers import (
     client_scheme,
     forwarded_spellings,
     is_forwarded_key,
+    is_local,
     is_navigation,
     plain,
     spellings,
@@ -219,7 +220,7 @@ def test_what_is_remembered_about_addresses_is_bounded():
         pytest.param("", "2.2.2.2", "unix", id="unix socket undeclared"),
         pytest.param("", None, "unix", id="unix socket"),
         pytest.param("nonsense", "2.2.2.2", "unknown", id="peer that is none"),
-        pytest.param("unix", "2.2.2.2", "unknown", id="peer called unix"),
+        pytest.param("unix", "2.2.2.2", "unix", id="unix socket by its word"),
     ],
 )
 def test_the_client_is_the_nearest_that_is_no_trusted_proxy(
@@ -257,6 +258,18 @@ def test_an_untrusted_peer_is_the_client_whatever_it_says(noise, forged):
 
 
 @pytest.mark.parametrize(
+    ("address", "local"),
+    [
+        *[("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("unix", True)],
+        *[("::ffff:127.0.0.1", True), ("10.0.0.1", False), ("::", False), ("", False)],
+        *[("0.0.0.0", False), ("unknown", False), ("localhost", False)],
+    ],
+)
+def test_only_this_machine_is_local(address, local):
+    assert is_local(address) is local
+
+
+@pytest.mark.parametrize(
     ("peer", "said", "scheme"),
     [
         pytest.param("10.0.0.1", "https", "https", id="trusted"),
@@ -273,12 +286,12 @@ def test_an_untrusted_peer_is_the_client_whatever_it_says(noise, forged):
     ],
 )
 def test_the_scheme_is_believed_from_trusted_proxies_only(peer, said, scheme):
-    assert client_scheme(peer, said, PROXIES, scheme="http") == scheme
+    assert client_scheme(peer, "http", said, PROXIES) == scheme
 
 
 def test_a_connection_with_tls_of_its_own_stays_https():
-    assert client_scheme("1.1.1.1", "http", PROXIES, scheme="https") == "https"
-    assert client_scheme("10.0.0.1", None, PROXIES, scheme="https") == "https"
+    assert client_scheme("1.1.1.1", "https", "http", PROXIES) == "https"
+    assert client_scheme("10.0.0.1", "https", None, PROXIES) == "https"
 
 
 @pytest.mark.parametrize(
@@ -294,7 +307,7 @@ def test_a_connection_with_tls_of_its_own_stays_https():
     ],
 )
 def test_the_host_is_believed_from_trusted_proxies_only(peer, said, host):
-    assert client_host(peer, said, PROXIES, host="own") == host
+    assert client_host(peer, "own", said, PROXIES) == host
 
 
 # Who wants a page.

@@ -172,6 +172,14 @@ def _clean_address(text: str) -> str | None:
     return str(address)
 
 
+def is_local(address: str) -> bool:
+    """Tell whether *address* is this machine: loopback, or ``unix``."""
+    if address == "unix":
+        return True
+    clean = clean_address(address)
+    return clean is not None and ipaddress.ip_address(clean).is_loopback
+
+
 def client_address(peer: str, forwarded_for: str | None, trusted: Networks) -> str:
     """Return the address of the client: the nearest one that is no trusted proxy.
 
@@ -180,7 +188,7 @@ def client_address(peer: str, forwarded_for: str | None, trusted: Networks) -> s
     a forged entry never hides the client behind an address of their choice.
 
     Args:
-        peer: of the socket (``REMOTE_ADDR``); empty on a unix socket.
+        peer: of the socket (``REMOTE_ADDR``); empty or ``unix`` on a unix socket.
         forwarded_for: the header, all its lines joined with commas.
         trusted: whose entries are believed.
 
@@ -202,7 +210,7 @@ def client_address(peer: str, forwarded_for: str | None, trusted: Networks) -> s
 
 
 def client_scheme(
-    peer: str, forwarded_proto: str | None, trusted: Networks, *, scheme: str
+    peer: str, scheme: str, forwarded_proto: str | None, trusted: Networks
 ) -> str:
     """Return ``https`` or ``http``: how the client speaks to the outermost proxy.
 
@@ -211,10 +219,10 @@ def client_scheme(
     to pass on what a proxy before it said, and to set the header otherwise.
 
     Args:
-        peer: of the socket; empty on a unix socket.
+        peer: of the socket, as for `client_address`.
+        scheme: of the connection itself (``wsgi.url_scheme``).
         forwarded_proto: ``X-Forwarded-Proto``; ``ws`` and ``wss`` are understood.
         trusted: whose header is believed.
-        scheme: of the connection itself (``wsgi.url_scheme``).
     """
     said = _last(peer, forwarded_proto, trusted).lower()
     return {"wss": "https", "https": "https", "ws": "http", "http": "http"}.get(
@@ -223,23 +231,25 @@ def client_scheme(
 
 
 def client_host(
-    peer: str, forwarded_host: str | None, trusted: Networks, *, host: str
+    peer: str, host: str, forwarded_host: str | None, trusted: Networks
 ) -> str:
     """Return the host the client asked for, as received and not checked.
 
     Of a list the last value counts, for the reason given at `client_scheme`.
 
     Args:
-        peer: of the socket; empty on a unix socket.
+        peer: of the socket, as for `client_address`.
+        host: of the request itself (``HTTP_HOST``).
         forwarded_host: ``X-Forwarded-Host``.
         trusted: whose header is believed.
-        host: of the request itself (``HTTP_HOST``).
     """
     return _last(peer, forwarded_host, trusted) or host
 
 
 def _peer(peer: str) -> str:
-    return (clean_address(peer) or "unknown") if peer else "unix"
+    if peer in ("", "unix"):
+        return "unix"
+    return clean_address(peer) or "unknown"
 
 
 def _last(peer: str, header: str | None, trusted: Networks) -> str:

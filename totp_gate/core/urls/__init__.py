@@ -7,8 +7,9 @@ send but servers read differently (``//``, ``;v=1``, ``%2F``, ``%252F``, ``%3F``
 refused: every way of reading it is listed, and the policy decides only when all of them
 come to the same end. What is forwarded is always the path as received.
 
-A reading is an ASCII string in canonical spelling: unreserved characters plain, every
-other octet as ``%XX`` in capitals. Case is kept; `under` ignores it.
+A reading is an ASCII string in canonical spelling (RFC 3986 section 6.2.2, and one step
+further, as every WSGI server goes): characters that mean themselves are plain, every
+other octet is ``%XX`` in capitals. Case is kept; `under` ignores it.
 """
 
 from totp_gate.core.urls.back import safe_next

@@ -31,9 +31,11 @@ _REFUSED = re.compile(
     r"|%C[01]|%E0%[89]|%F0%8"  # overlong UTF-8
     r"|/\.{1,2}(?:;[^/]*)?(?=/|$)"  # a dot segment, with or without ;params
 )
-_UNRESERVED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
-_PLAIN = {f"{ord(char):02X}": char for char in _UNRESERVED}
-_PLAINER = _PLAIN | {f"{ord(char):02X}": char for char in "!$&'()*+,=:@"}
+_PLAIN = {
+    f"{ord(char):02X}": char
+    for char in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+    "!$&'()*+,=:@"  # means itself wherever it stands in a path; so not / ; ? # %
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Target:
 
     Attributes:
         raw: as received, in origin-form, without the query; what is forwarded.
-        path: the canonical spelling (RFC 3986 section 6.2.2); what rules compare.
+        path: the canonical spelling; what rules compare.
         readings: `path`, then every other way a reasonable server could read it.
         wsgi: what a server makes of it for ``SCRIPT_NAME + PATH_INFO``: decoded
             once, one character an octet (PEP 3333).
@@ -119,14 +121,17 @@ def canonical(path: str) -> str:
     """
     if not path.startswith("/"):
         raise ValueError(f"{path!r} is no path: begin it with /")
-    if "?" in path or "#" in path:
-        raise ValueError(f"{path!r} holds ? or #: write the path alone")
+    if "?" in path or "#" in path or "%2a" in path.lower():
+        raise ValueError(f"{path!r} holds ?, # or an escaped *: write the path alone")
     octets = path.encode("utf-8", "replace")
     spelled = "".join(chr(o) if 0x21 <= o <= 0x7E else f"%{o:02X}" for o in octets)
     try:
-        return _target(spelled).path
+        readings = _target(spelled).readings
     except BadRequest as error:
         raise ValueError(f"{path!r} cannot be asked for: {error}") from error
+    if len(readings) > 1:
+        raise ValueError(f"{path!r} can be read as {readings[1]!r} too: write that one")
+    return readings[0]
 
 
 def _origin_form(raw_target: str, host: str | None) -> str:
@@ -155,7 +160,7 @@ def _target(raw: str) -> Target:
     except UnicodeDecodeError as error:
         raise BadRequest("the path is not UTF-8") from error
     quoted = _UNSAFE.sub(lambda char: f"%{ord(char[0]):02X}", raw)
-    path = _spell(quoted, _PLAIN)
+    path = _spell(quoted)
     readings = _readings(path)
     return Target(raw, path, readings, octets.decode("latin-1"))
 
@@ -163,18 +168,18 @@ def _target(raw: str) -> Target:
 _remembered = lru_cache(maxsize=1024)(_target)
 
 
-def _spell(text: str, plain: dict[str, str]) -> str:
+def _spell(text: str) -> str:
     def char(escape: re.Match[str]) -> str:
         code = escape[1].upper()
-        return plain.get(code) or f"%{code}"
+        return _PLAIN.get(code) or f"%{code}"
 
     return _ESCAPE.sub(char, text) if "%" in text else text
 
 
 def _readings(path: str) -> tuple[str, ...]:
     """Return every way to read *path*, itself first; refuse what no reading may be."""
-    waiting = [_spell(path, _PLAINER)]
-    found = dict.fromkeys((path, *waiting))
+    waiting = [path]
+    found = {path: None}
     while waiting:
         reading = waiting.pop()
         if _REFUSED.search(reading):
@@ -190,7 +195,7 @@ def _readings(path: str) -> tuple[str, ...]:
 
 def _again(path: str) -> str:
     """Decode once more, as two servers in a row do."""
-    return _spell(re.sub(r"%25(?=[0-9A-Fa-f]{2})", "%", path), _PLAINER)
+    return _spell(re.sub(r"%25(?=[0-9A-Fa-f]{2})", "%", path))
 
 
 _WAYS: tuple[tuple[str, Callable[[str], str]], ...] = (
