@@ -96,8 +96,10 @@ class FileBell(SilentBell):
             return
         with contextlib.suppress(OSError):
             mine = os.fstat(self._file)
-            if mine.st_nlink == 0 or not self._is_at_path(mine):
+            if not self._is_at_path(mine):
                 self._open()
+            elif mine.st_size < _SIZE:
+                os.pwrite(self._file, os.urandom(_SIZE), 0)
 
     def _is_at_path(self, mine: os.stat_result) -> bool:
         try:

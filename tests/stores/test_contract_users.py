@@ -1,0 +1,342 @@
+"""What every store promises about users and their factors."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.stores.conftest import START
+from tests.stores.records import authenticator, browser, event, link, session
+from totp_gate.errors import Conflict
+from totp_gate.model import Revocation, User
+from totp_gate.stores.base import Store
+
+ALICE = User(
+    name="alice",
+    password_hash="$argon2id$1",
+    credential="c1",
+    groups=("staff", "admins"),
+    display="Alice \N{SNOWMAN}",
+    email="alice@example.com",
+    created=START,
+)
+
+
+class TestUsers:
+    def test_a_user_comes_back_as_added(self, store: Store):
+        store.add_users([ALICE])
+
+        assert store.user("alice") == ALICE
+
+    def test_an_unknown_user_is_none(self, store: Store):
+        assert store.user("alice") is None
+
+    @pytest.mark.parametrize(
+        "name", ["a\0b", "\ud800", "\U0010ffff", "'; --", "x" * 10**5]
+    )
+    def test_no_name_breaks_the_store(self, store: Store, name: str):
+        assert store.user(name) is None
+
+    def test_users_come_by_name(self, store: Store):
+        store.add_users([User(name="bob"), User(name="alice"), User(name="carol")])
+
+        assert [user.name for user in store.users()] == ["alice", "bob", "carol"]
+
+    def test_who_has_no_credential_is_given_one_of_their_own(self, store: Store):
+        store.add_users([User(name="alice"), User(name="bob")])
+
+        credentials = {user.credential for user in store.users()}
+        assert len(credentials) == 2
+        assert "" not in credentials
+
+    def test_a_name_that_is_taken_adds_nobody(self, store: Store):
+        store.add_users([ALICE])
+
+        with pytest.raises(Conflict, match="alice"):
+            store.add_users([User(name="bob"), User(name="alice")])
+
+        assert store.user("bob") is None
+        assert store.user("alice") == ALICE
+
+    def test_one_name_twice_adds_nobody(self, store: Store):
+        with pytest.raises(Conflict, match="bob"):
+            store.add_users([User(name="bob"), User(name="bob")])
+
+        assert store.user("bob") is None
+
+    def test_a_seed_of_the_settings_file_is_not_kept(self, store: Store):
+        store.add_users([User(name="alice", totp_secret=b"seed")])
+
+        assert store.user("alice").totp_secret is None
+
+
+class TestSaveUser:
+    def test_everything_but_the_password_is_replaced(self, store: Store):
+        store.add_users([ALICE])
+
+        saved = store.save_user(
+            User(
+                name="alice",
+                groups=("guests",),
+                display="A",
+                email="a@example.com",
+                password_hash="other",
+                credential="other",
+                created=START + 5,
+            )
+        )
+
+        assert saved is True
+        assert store.user("alice") == User(
+            name="alice",
+            password_hash=ALICE.password_hash,
+            credential=ALICE.credential,
+            groups=("guests",),
+            display="A",
+            email="a@example.com",
+            created=START,
+        )
+
+    def test_an_unknown_user_is_not_made(self, store: Store):
+        assert store.save_user(ALICE) is False
+        assert store.user("alice") is None
+        assert store.last_revocation() == 0
+
+    def test_disabling_ends_sessions_and_trusted_browsers(self, store: Store):
+        store.add_users([ALICE])
+        store.add_session(session("s1"))
+        store.add_session(session("s2", user="bob"))
+        store.add_browser(browser())
+
+        store.save_user(User(name="alice", disabled=True))
+
+        assert store.user("alice").disabled is True
+        assert [each.id for each in store.sessions()] == ["s2"]
+        assert store.browsers("alice") == []
+
+    def test_a_change_of_groups_ends_nothing(self, store: Store):
+        store.add_users([ALICE])
+        store.add_session(session())
+        store.add_browser(browser())
+
+        store.save_user(User(name="alice", groups=("guests",)))
+
+        assert store.session("s1") is not None
+        assert len(store.browsers("alice")) == 1
+
+    def test_every_change_is_told(self, store: Store):
+        store.add_users([ALICE])
+
+        store.save_user(User(name="alice", groups=("guests",)))
+
+        assert store.revoked_since(0) == [Revocation(1, user="alice")]
+
+
+class TestPasswords:
+    def test_another_password_ends_what_the_old_one_began(self, store: Store):
+        store.add_users([ALICE])
+        for one in ("s1", "s2"):
+            store.add_session(session(one, credential="c1"))
+        store.add_browser(browser())
+
+        assert store.save_password("alice", "new", end_sessions=True) is True
+
+        assert store.user("alice").password_hash == "new"
+        assert store.user("alice").credential not in ("", "c1")
+        assert store.sessions("alice") == []
+        assert store.browsers("alice") == []
+        assert store.revoked_since(0) == [Revocation(1, user="alice")]
+
+    def test_the_one_session_that_is_kept_has_the_new_credential(self, store: Store):
+        store.add_users([ALICE])
+        for one in ("s1", "s2"):
+            store.add_session(session(one, credential="c1"))
+        store.add_session(session("s3", user="bob", credential="c1"))
+
+        store.save_password("alice", "new", end_sessions=True, keep="s1")
+
+        assert store.session("s1").credential == store.user("alice").credential
+        assert store.session("s2") is None
+        assert store.session("s3").credential == "c1"
+
+    def test_another_form_of_the_hash_ends_nothing(self, store: Store):
+        store.add_users([ALICE])
+        store.add_session(session(credential="c1"))
+        store.add_browser(browser())
+
+        assert store.save_password("alice", "new", end_sessions=False) is True
+
+        assert store.user("alice").password_hash == "new"
+        assert store.user("alice").credential == "c1"
+        assert store.session("s1").credential == "c1"
+        assert len(store.browsers("alice")) == 1
+        assert store.revoked_since(0) == [Revocation(1, user="alice")]
+
+    @pytest.mark.parametrize("end", [True, False])
+    def test_an_unknown_user_has_no_password(self, store: Store, end: bool):
+        store.add_session(session())
+
+        assert store.save_password("alice", "new", end_sessions=end) is False
+        assert store.session("s1") is not None
+        assert store.last_revocation() == 0
+
+
+class TestRemoveUser:
+    def test_all_that_is_theirs_goes(self, store: Store):
+        store.add_users([ALICE, User(name="bob")])
+        for user in ("alice", "bob"):
+            store.add_authenticator(authenticator(f"a {user}", user), only=False)
+            store.add_session(session(f"s {user}", user))
+            store.add_link(link(f"l {user}", user))
+            store.replace_recovery(user, ["r"], START)
+            store.add_browser(browser(f"b {user}", user))
+            store.add_event(event(user))
+
+        assert store.remove_user("alice") is True
+
+        assert [user.name for user in store.users()] == ["bob"]
+        for user, left in (("alice", 0), ("bob", 1)):
+            assert len(store.authenticators(user)) == left
+            assert len(store.sessions(user)) == left
+            assert (store.link(f"l {user}") is not None) == bool(left)
+            assert store.recovery_left(user) == left
+            assert len(store.browsers(user)) == left
+            assert len(store.events(user)) == left
+        assert store.revoked_since(0) == [Revocation(1, user="alice")]
+
+    def test_an_unknown_user_is_false(self, store: Store):
+        assert store.remove_user("alice") is False
+        assert store.last_revocation() == 0
+
+
+class TestAuthenticators:
+    def test_one_comes_back_as_added(self, store: Store):
+        added = authenticator(
+            kind="hotp", name="Phone", algorithm="SHA512", digits=8, last=7, created=3.5
+        )
+
+        assert store.add_authenticator(added, only=False) is True
+
+        assert store.authenticators("alice") == [added]
+
+    def test_they_come_oldest_first(self, store: Store):
+        for one, created in (("young", 9.0), ("old", 1.0), ("middle", 5.0)):
+            store.add_authenticator(authenticator(one, created=created), only=False)
+
+        ids = [each.id for each in store.authenticators("alice")]
+        assert ids == ["old", "middle", "young"]
+
+    def test_a_first_one_is_refused_to_who_has_one(self, store: Store):
+        store.add_authenticator(authenticator("a1"), only=False)
+
+        assert store.add_authenticator(authenticator("a2"), only=True) is False
+        assert store.add_authenticator(authenticator("b1", "bob"), only=True) is True
+
+        assert [each.id for each in store.authenticators("alice")] == ["a1"]
+
+    def test_only_the_owner_renames_it(self, store: Store):
+        store.add_authenticator(authenticator(), only=True)
+
+        assert store.rename_authenticator("bob", "a1", "mine") is False
+        assert store.rename_authenticator("alice", "a1", "Phone") is True
+
+        assert store.authenticators("alice")[0].name == "Phone"
+
+    def test_only_the_owner_removes_it(self, store: Store):
+        for one in ("a1", "a2"):
+            store.add_authenticator(authenticator(one), only=False)
+
+        assert store.remove_authenticator("bob", "a1", even_last=True) is False
+        assert store.remove_authenticator("alice", "a1", even_last=False) is True
+
+        assert [each.id for each in store.authenticators("alice")] == ["a2"]
+
+    def test_the_last_one_stays_unless_it_is_meant(self, store: Store):
+        store.add_authenticator(authenticator(), only=True)
+        store.replace_recovery("alice", ["r"], START)
+
+        assert store.remove_authenticator("alice", "a1", even_last=False) is False
+        assert len(store.authenticators("alice")) == 1
+        assert store.recovery_left("alice") == 1
+
+        assert store.remove_authenticator("alice", "a1", even_last=True) is True
+        assert store.authenticators("alice") == []
+        assert store.recovery_left("alice") == 0
+
+    def test_removing_one_forgets_trusted_browsers(self, store: Store):
+        for one in ("a1", "a2"):
+            store.add_authenticator(authenticator(one), only=False)
+        store.add_browser(browser())
+        store.replace_recovery("alice", ["r"], START)
+
+        store.remove_authenticator("alice", "a1", even_last=False)
+
+        assert store.browsers("alice") == []
+        assert store.recovery_left("alice") == 1
+
+    def test_removing_all_takes_codes_and_browsers_along(self, store: Store):
+        for one, user in (("a1", "alice"), ("a2", "alice"), ("b1", "bob")):
+            store.add_authenticator(authenticator(one, user), only=False)
+        store.add_browser(browser())
+        store.replace_recovery("alice", ["r"], START)
+
+        assert store.remove_authenticators("alice") == 2
+        assert store.remove_authenticators("alice") == 0
+
+        assert store.authenticators("alice") == []
+        assert store.browsers("alice") == []
+        assert store.recovery_left("alice") == 0
+        assert len(store.authenticators("bob")) == 1
+
+    def test_a_removed_one_accepts_nothing(self, store: Store):
+        for one in ("a1", "a2", "a3"):
+            store.add_authenticator(authenticator(one), only=False)
+        store.remove_authenticator("alice", "a1", even_last=False)
+        store.remove_authenticators("alice")
+
+        for one in ("a1", "a2", "a3"):
+            assert store.accept_step(one, 10**9, now=START) is False
+
+    def test_a_seed_is_sealed_anew_only_from_what_it_was(self, store: Store):
+        store.add_authenticator(authenticator(sealed="old"), only=True)
+
+        assert store.replace_sealed("a1", "older", "new") is False
+        assert store.replace_sealed("a1", "old", "new") is True
+        assert store.replace_sealed("a1", "old", "newer") is False
+
+        assert store.authenticators("alice")[0].sealed == "new"
+
+
+class TestSteps:
+    def test_a_step_is_accepted_once(self, store: Store):
+        store.add_authenticator(authenticator(), only=True)
+
+        assert store.accept_step("a1", 100, now=START) is True
+        assert store.accept_step("a1", 100, now=START) is False
+
+    def test_a_step_never_goes_back(self, store: Store):
+        store.add_authenticator(authenticator(last=100), only=True)
+
+        assert store.accept_step("a1", 99, now=START) is False
+        assert store.accept_step("a1", 101, now=START) is True
+        assert store.last_step("a1") == 101
+
+    def test_what_the_enrollment_accepted_is_used(self, store: Store):
+        store.add_authenticator(authenticator(last=100), only=True)
+
+        assert store.last_step("a1") == 100
+        assert store.accept_step("a1", 100, now=START) is False
+
+    def test_an_authenticator_shows_what_it_accepted_and_when(self, store: Store):
+        store.add_authenticator(authenticator(), only=True)
+        store.accept_step("a1", 100, now=START + 7)
+        store.accept_step("a1", 99, now=START + 8)
+
+        shown = store.authenticators("alice")[0]
+        assert (shown.last, shown.used) == (100, START + 7)
+
+    def test_a_seed_of_the_settings_file_has_steps_too(self, store: Store):
+        assert store.last_step("file:alice") == -1
+
+        assert store.accept_step("file:alice", 0, now=START) is True
+        assert store.accept_step("file:alice", 0, now=START) is False
+        assert store.last_step("file:alice") == 0
