@@ -1,0 +1,69 @@
+"""``gate.toml`` -> `Config`: every problem at once, each with its key and a remedy.
+
+Strategy: pydantic judges each setting alone. Those it refuses are taken out and the
+rest is judged together (`Section.complaints`), so that a contradiction shows beside a
+typing error and not only after it. Values never appear in a message where they could
+be secret.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from totp_gate.config.base import Complaint
+from totp_gate.config.problems import broken, concerns, translate, without
+from totp_gate.config.settings import Config
+from totp_gate.config.sources import Source
+from totp_gate.errors import ConfigError
+
+__all__ = ["Config", "load_config"]
+
+
+def load_config(
+    path: str | Path | None = None, *, environ: Mapping[str, str] = os.environ
+) -> Config:
+    """Return what the settings file and the environment say.
+
+    Neither the keys nor the state are opened; of the keys only the file's mode and
+    owner are looked at.
+
+    Args:
+        path: the file; None: ``TOTP_GATE_CONFIG``, else ``gate.toml``.
+        environ: overrides any key, as ``TOTP_GATE__SESSION__IDLE=30m``.
+
+    Raises:
+        ConfigError: with all problems, in the order of the file.
+    """
+    file = Path(path or environ.get("TOTP_GATE_CONFIG") or "gate.toml").absolute()
+    source = Source(file)
+    source.override(Config, environ)
+    config, complaints = _judge(source)
+    complaints.sort(key=source.position)
+    problems = [(source.label(one.place), one.reason) for one in complaints]
+    problems += source.complaints
+    if problems or config is None:
+        raise ConfigError(problems)
+    return config
+
+
+def _judge(source: Source) -> tuple[Config | None, list[Complaint]]:
+    config, complaints = _validate(source.values, source.path)
+    wrong = broken(complaints)
+    if wrong:
+        config, _ = _validate(without(source.values, wrong), source.path)
+    for complaint in config.complaints() if config else ():
+        if not concerns(complaint, wrong):
+            complaints.append(complaint)
+    return config, complaints
+
+
+def _validate(values: object, path: Path) -> tuple[Config | None, list[Complaint]]:
+    try:
+        return Config.model_validate(values, context=path), []
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+    return None, [translate(one, Config) for one in found]

@@ -1,0 +1,175 @@
+"""Kinds of settings that several sections have: numbers, texts, lists, files.
+
+Each is a marker for ``Annotated`` that reads what stands in the file, or raises a
+ValueError whose text begins after the key and ends with the remedy.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, GetCoreSchemaHandler, ValidationInfo
+from pydantic_core import CoreSchema, core_schema
+
+from totp_gate.config.base import folder
+
+LONGEST_SECRET = 4096
+"""Octets of a file with one secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole number.
+
+    Attributes:
+        why: the reason for the bounds.
+    """
+
+    least: int
+    most: int
+    why: str
+
+    def read(self, value: object) -> int:
+        """Return *value* if it is a whole number within the bounds.
+
+        Raises:
+            ValueError: it is not.
+        """
+        bounds = f"write a whole number from {self.least} to {self.most}"
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValueError(f"is no number: {bounds}, without quotes")  # noqa: TRY004
+        if not self.least <= value <= self.most:
+            raise ValueError(f"is out of bounds ({self.why}): {bounds}")
+        return value
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Let pydantic read the setting by ``read``."""
+        return core_schema.no_info_plain_validator_function(self.read)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One line that can be printed; white space around it is taken off."""
+
+    most: int = 128
+
+    def read(self, value: object) -> str:
+        """Return *value* if it is such a text.
+
+        Raises:
+            ValueError: it is not.
+        """
+        if not isinstance(value, str):
+            raise ValueError("must be text: put it in quotes")  # noqa: TRY004
+        text = value.strip()
+        if len(text) > self.most:
+            raise ValueError(f"is too long: at most {self.most} characters fit")
+        if any(unicodedata.category(char) in _UNSEEN for char in text):
+            raise ValueError("holds characters that cannot be seen: type it anew")
+        return text
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Let pydantic read the setting by ``read``."""
+        return core_schema.no_info_plain_validator_function(self.read)
+
+
+_UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
+
+
+def as_tuple(value: object) -> object:
+    """Let a list of the file become a tuple; anything else is no list."""
+    if isinstance(value, list | tuple):
+        return tuple(value)
+    raise ValueError("must be a list: put the values in brackets")
+
+
+def as_text_file(value: object, info: ValidationInfo) -> str:
+    """Return the absolute path of a readable file; an empty one stays empty."""
+    if not isinstance(value, str):
+        raise ValueError("must be the path of a file, in quotes")  # noqa: TRY004
+    if not value:
+        return ""
+    path = folder(info) / value
+    _look(path)
+    return str(path)
+
+
+def as_secret_file(value: object, info: ValidationInfo) -> str:
+    """As `as_text_file`, for a file that nobody else may read."""
+    text = as_text_file(value, info)
+    if text and (reason := too_open(Path(text))):
+        raise ValueError(reason)
+    return text
+
+
+def as_folder(value: object, info: ValidationInfo) -> str:
+    """Return the absolute path of an existing folder; an empty one stays empty."""
+    if not isinstance(value, str):
+        raise ValueError("must be the path of a folder, in quotes")  # noqa: TRY004
+    if not value:
+        return ""
+    path = folder(info) / value
+    if "\0" in value or not path.is_dir():
+        raise ValueError(f"{path} is no folder: make it, or correct the path")
+    return str(path)
+
+
+def as_secret(value: object, info: ValidationInfo) -> str:
+    """Return the secret that is in a file only its owner can read; empty: none."""
+    name = as_secret_file(value, info)
+    if not name:
+        return ""
+    try:
+        with Path(name).open("rb") as file:
+            octets = file.read(LONGEST_SECRET + 1)
+        text = octets.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        raise ValueError(f"{name} is no text: write the secret into it") from None
+    if not text or len(octets) > LONGEST_SECRET:
+        raise ValueError(f"{name} does not hold one secret: write just it into it")
+    return text
+
+
+def too_open(path: Path, owners: frozenset[int] | None = None) -> str:
+    """Return why the secrets in *path* are not safe there, or nothing.
+
+    Args:
+        path: an existing file.
+        owners: who may own it (user ids); None: anybody.
+    """
+    found = path.stat()
+    if found.st_mode & 0o077:
+        return f"others can read {path}: run chmod 600 {path}"
+    if found.st_mode & 0o700 & ~0o600:
+        return f"{path} is executable: run chmod 600 {path}"
+    if owners is not None and found.st_uid not in owners:
+        return f"{path} is owned by somebody else: run chown {os.geteuid()} {path}"
+    return ""
+
+
+def _look(path: Path) -> None:
+    """Refuse a path that is no readable file."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "no path"
+        raise ValueError(f"{path} ({why}): correct the path") from None
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError(f"{path} is no file: name one")
+    if not os.access(path, os.R_OK):
+        raise ValueError(f"{path} cannot be read: give it to the gate's own user")
+
+
+TextFile = Annotated[str, BeforeValidator(as_text_file)]
+SecretFile = Annotated[str, BeforeValidator(as_secret_file)]
+SecretFrom = Annotated[str, BeforeValidator(as_secret)]
+Folder = Annotated[str, BeforeValidator(as_folder)]
