@@ -105,7 +105,7 @@ class RequestWriter:
         lines.append(self._signature(environ))
         answered = method == "OPTIONS" and _count_forwards(environ, lines)
         if upgrade:
-            lines.append("Connection: Upgrade\r\nUpgrade: websocket")
+            lines += ["Connection: Upgrade", "Upgrade: websocket"]
         if length > 0 or environ.get("CONTENT_LENGTH"):
             lines.append(f"Content-Length: {length}")
         elif length == CHUNKED:
@@ -244,7 +244,7 @@ def _encode(lines: list[str]) -> bytes:
         head = "\r\n".join(lines).encode("latin-1")
     except UnicodeEncodeError as error:
         raise BadRequest("A header of the request is not made of octets.") from error
-    ends = head.count(b"\n")
-    if head.count(b"\r\n") != ends or head.count(b"\r") != ends or b"\0" in head:
+    ends = len(lines)
+    if head.count(b"\n") != ends or head.count(b"\r") != ends or b"\0" in head:
         raise BadRequest("A header of the request holds a control character.")
     return head

@@ -1,0 +1,318 @@
+"""Where the proxy connects to, over what, and what it says when it cannot."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import socket
+import ssl
+import threading
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.servers import Gunicorn, free_port
+from tests.upstream.wires import OK, Peer, RawUpstream, always, get
+from totp_gate.errors import ConfigError
+from totp_gate.upstream.proxy import Destination, Limits, Proxy
+
+
+@pytest.mark.parametrize(
+    ("url", "scheme", "name", "port", "authority"),
+    [
+        ("http://127.0.0.1:5000", "http", "127.0.0.1", 5000, "127.0.0.1:5000"),
+        ("http://app/", "http", "app", 80, "app"),
+        ("https://app.example.com", "https", "app.example.com", 443, "app.example.com"),
+        ("https://[::1]:8443", "https", "::1", 8443, "[::1]:8443"),
+        ("unix:/run/app.sock", "unix", "/run/app.sock", 0, "localhost"),
+        ("unix:///run/app.sock", "unix", "/run/app.sock", 0, "localhost"),
+    ],
+)
+def test_a_url_names_a_destination(url, scheme, name, port, authority):
+    destination = Destination.parse(url)
+
+    assert (destination.scheme, destination.name, destination.port) == (
+        scheme,
+        name,
+        port,
+    )
+    assert destination.authority == authority
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "127.0.0.1:5000",
+        "ftp://app",
+        "http://",
+        "http://app/path",
+        "http://app?x=y",
+        "http://app/#x",
+        "http://user:secret@app",
+        "http://app:99999",
+        "http://app:0",
+        "http://a b",
+        "unix:run/app.sock",
+    ],
+)
+def test_a_url_that_says_too_much_or_too_little_is_refused(url):
+    with pytest.raises(ConfigError) as refused:
+        Destination.parse(url)
+
+    assert refused.value.problems[0][0] == "upstream.url"
+
+
+@pytest.mark.parametrize(
+    ("options", "key"),
+    [
+        ({"url": "http://app", "host": "mine"}, "upstream.host"),
+        ({"url": "http://app", "ca_file": "x.pem"}, "upstream.ca_file"),
+        ({"url": "https://app", "ca_file": "missing.pem"}, "upstream.ca_file"),
+    ],
+)
+def test_settings_that_contradict_are_refused(options, key):
+    with pytest.raises(ConfigError) as refused:
+        Destination.parse(options.pop("url"), **options)
+
+    assert refused.value.problems[0][0] == key
+
+
+def call(proxy, **environ):
+    """Call the proxy without a server: status, headers and body."""
+    told = []
+    body = proxy(
+        {
+            "REQUEST_METHOD": "GET",
+            "RAW_URI": "/x",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "HTTP_HOST": "app.example.com",
+            **environ,
+        },
+        lambda *answer: told.append(answer),
+    )
+    octets = b"".join(body)
+    if hasattr(body, "close"):
+        body.close()
+    return told[0][0], dict(told[0][1]), octets
+
+
+def test_an_application_on_a_unix_socket_is_asked(tmp_path):
+    path = tmp_path / "app.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        thread = threading.Thread(target=_serve_one, args=(listener, None))
+        thread.start()
+        proxy = Proxy(Destination.parse(f"unix:{path}"))
+        status, _, body = call(proxy)
+        proxy.close()
+        thread.join(5)
+
+    assert (status, body) == ("200 OK", b"ok")
+
+
+def test_the_host_is_the_applications_own_where_asked_for(upstream):
+    proxy = Proxy(Destination.parse(upstream.url, host="upstream"))
+    call(proxy)
+    proxy.close()
+
+    assert f"Host: 127.0.0.1:{upstream.port}\r\n".encode() in upstream.heads[0]
+    assert upstream.heads[0].count(b"Host:") == 1
+
+
+def test_nobody_there_is_502_and_said_without_inner_names(caplog):
+    port = free_port()
+    proxy = Proxy(Destination.parse(f"http://127.0.0.1:{port}"))
+
+    status, headers, body = call(proxy, **{"totp_gate.request_id": "r-17"})
+
+    assert status == "502 Bad Gateway"
+    assert headers["Cache-Control"] == "no-store"
+    assert str(port).encode() not in body
+    assert "request=r-17" in caplog.text
+    assert not proxy.reachable()
+
+
+def test_reachable_tells_whether_a_connection_can_be_made(upstream):
+    proxy = Proxy(Destination.parse(upstream.url))
+
+    assert proxy.reachable()
+    assert proxy.reachable()
+    assert proxy.idle_connections == 1
+    proxy.close()
+
+
+def test_connections_are_kept_used_and_let_go(upstream):
+    proxy = Proxy(Destination.parse(upstream.url), limits=Limits(idle_timeout=0.2))
+    call(proxy)
+    call(proxy)
+    assert (upstream.connections, proxy.idle_connections) == (1, 1)
+
+    threading.Event().wait(0.3)
+    call(proxy)
+    assert upstream.connections == 2
+
+    proxy.close()
+    assert proxy.idle_connections == 0
+    call(proxy)
+    assert proxy.idle_connections == 0
+
+
+def test_no_more_connections_are_kept_than_allowed(upstream):
+    proxy = Proxy(Destination.parse(upstream.url), limits=Limits(idle_connections=0))
+    call(proxy)
+
+    assert proxy.idle_connections == 0
+
+
+def test_an_observer_hears_of_answers_and_failures(upstream):
+    heard = []
+
+    class Counts:
+        def answered(self, status, seconds, *, reused):
+            heard.append((status, reused))
+
+        def failed(self, kind):
+            heard.append(kind)
+
+        def tunnel_opened(self): ...
+
+        def tunnel_closed(self, seconds): ...
+
+    proxy = Proxy(Destination.parse(upstream.url), observer=Counts())
+    call(proxy)
+    call(proxy)
+    upstream.script = always(b"garbage\r\n\r\n")
+    proxy.close()
+    call(proxy)
+
+    assert heard == [(200, False), (200, True), "malformed"]
+
+
+def _certificate(folder, *, name="127.0.0.1", days=1):
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=2))
+        .not_valid_after(now + datetime.timedelta(days=days))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(name))]),
+            False,
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / f"{name}.pem"
+    path.write_bytes(
+        certificate.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return str(path)
+
+
+@pytest.fixture
+def tls_upstream():
+    """Start a TLS upstream: ``tls_upstream(certificate, client_ca="")`` gives its port."""
+    listeners = []
+
+    def start(certificate, client_ca=""):
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate)
+        if client_ca:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(client_ca)
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+        threading.Thread(
+            target=_serve_one, args=(listener, context), daemon=True
+        ).start()
+        return listener.getsockname()[1]
+
+    yield start
+    for listener in listeners:
+        listener.close()
+
+
+def _serve_one(listener, context):
+    sock, _ = listener.accept()
+    try:
+        if context is not None:
+            sock = context.wrap_socket(sock, server_side=True)
+        peer = Peer(sock, RawUpstream.__new__(RawUpstream))
+        peer.upstream.heads, peer.upstream.requests, peer.upstream.broken = [], [], []
+        always(OK)(peer)
+    except OSError:
+        pass
+    finally:
+        sock.close()
+
+
+def test_a_verified_application_is_asked_over_tls_and_again(tls_upstream, tmp_path):
+    certificate = _certificate(tmp_path)
+    port = tls_upstream(certificate)
+    proxy = Proxy(Destination.parse(f"https://127.0.0.1:{port}", ca_file=certificate))
+
+    assert call(proxy)[2] == b"ok"
+    assert call(proxy)[2] == b"ok"
+    assert proxy.idle_connections == 1
+    proxy.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "days", "trusted"),
+    [
+        pytest.param("127.0.0.1", 1, False, id="unknown authority"),
+        pytest.param("127.0.0.1", -1, True, id="expired"),
+        pytest.param("127.0.0.2", 1, True, id="another name"),
+    ],
+)
+def test_a_certificate_that_does_not_fit_is_502(
+    tls_upstream, tmp_path, name, days, trusted
+):
+    certificate = _certificate(tmp_path, name=name, days=days)
+    port = tls_upstream(certificate)
+    proxy = Proxy(
+        Destination.parse(
+            f"https://127.0.0.1:{port}", ca_file=certificate if trusted else ""
+        )
+    )
+
+    assert call(proxy)[0] == "502 Bad Gateway"
+
+
+def test_a_client_certificate_is_shown(tls_upstream, tmp_path):
+    certificate = _certificate(tmp_path)
+    port = tls_upstream(certificate, client_ca=certificate)
+    proxy = Proxy(
+        Destination.parse(
+            f"https://127.0.0.1:{port}", ca_file=certificate, client_cert=certificate
+        )
+    )
+
+    assert call(proxy)[2] == b"ok"
+    proxy.close()
+
+
+@pytest.mark.server
+def test_tls_works_on_gevent(tls_upstream, tmp_path):
+    certificate = _certificate(tmp_path)
+    port = tls_upstream(certificate)
+    env = {"UPSTREAM": f"https://127.0.0.1:{port}", "CA_FILE": certificate}
+    with Gunicorn(
+        "tests.upstream.apps:proxy()", worker_class="gevent", env=env
+    ) as server:
+        assert get(server.port).body == b"ok"
+        assert get(server.port).body == b"ok"
