@@ -225,6 +225,12 @@ class TestAuthenticators:
         ids = [each.id for each in store.authenticators("alice")]
         assert ids == ["old", "middle", "young"]
 
+    def test_those_of_everybody_come_where_nobody_is_named(self, store: Store):
+        store.add_authenticator(authenticator("b1", "bob", created=1.0), only=False)
+        store.add_authenticator(authenticator("a1", created=2.0), only=False)
+
+        assert [each.id for each in store.authenticators(None)] == ["b1", "a1"]
+
     def test_a_first_one_is_refused_to_who_has_one(self, store: Store):
         store.add_authenticator(authenticator("a1"), only=False)
 

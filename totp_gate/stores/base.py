@@ -83,8 +83,8 @@ class UserRecords(Protocol):
 class AuthenticatorRecords(Protocol):
     """Second factors of users of any directory."""
 
-    def authenticators(self, user: str) -> list[Authenticator]:
-        """Return the authenticators of *user*, oldest first."""
+    def authenticators(self, user: str | None) -> list[Authenticator]:
+        """Return the authenticators of *user* (of everybody: None), oldest first."""
         ...
 
     def add_authenticator(self, authenticator: Authenticator, *, only: bool) -> bool:

@@ -28,12 +28,14 @@ _WITH_STEPS = select(
 class AuthenticatorPart(Part):
     """``base.AuthenticatorRecords``."""
 
-    def authenticators(self, user: str) -> list[Authenticator]:
-        """Return the authenticators of *user*, oldest first."""
-        wanted = _WITH_STEPS.where(authenticators.c.user == user)
-        ordered = wanted.order_by(authenticators.c.created, authenticators.c.id)
+    def authenticators(self, user: str | None) -> list[Authenticator]:
+        """Return the authenticators of *user* (of everybody: None), oldest first."""
+        table = authenticators
+        wanted = _WITH_STEPS.order_by(table.c.created, table.c.id)
+        if user is not None:
+            wanted = wanted.where(table.c.user == user)
         with self._read() as connection:
-            return [_authenticator(row) for row in connection.execute(ordered)]
+            return [_authenticator(row) for row in connection.execute(wanted)]
 
     def add_authenticator(self, authenticator: Authenticator, *, only: bool) -> bool:
         """Add it; False: *only*, and the user has one already."""
