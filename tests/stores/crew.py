@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
+import multiprocessing
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from tests.stores.conftest import START
@@ -26,11 +26,11 @@ def attempts(store: SqlStore, budget: int, times: int) -> int:
     return waits.count(None)
 
 
-def steps(store: SqlStore, many: int) -> int:
+def steps(store: SqlStore, many: int, say: Callable[[int], None]) -> int:
     """Accept step after step, and say each aloud once it is accepted."""
     for step in range(many):
         if store.accept_step("a1", step, now=START):
-            print(step, flush=True)
+            say(step)
     return many
 
 
@@ -56,58 +56,47 @@ DEEDS: dict[str, Callable[..., object]] = {
 
 
 class Crew:
-    """*size* processes that wait for orders."""
+    """*size* processes that wait for orders.
+
+    They come from one process that has imported everything and opened nothing.
+    """
 
     def __init__(self, size: int) -> None:
-        command = [sys.executable, "-m", "tests.stores.crew"]
-        root = Path(__file__).parents[2]
-        self.hands = [
-            subprocess.Popen(
-                command,
-                cwd=root,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            for _ in range(size)
-        ]
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([__name__])
+        self.hands: list[tuple[BaseProcess, Connection]] = []
+        for _ in range(size):
+            mine, theirs = context.Pipe()
+            hand = context.Process(target=work, args=(theirs,), daemon=True)
+            hand.start()
+            theirs.close()
+            self.hands.append((hand, mine))
 
     def all_do(self, state: Path, deed: str, *args: object, me: bool = False) -> list:
         """Let everyone do *deed* at once; what each got. *me*: each gives a name."""
-        at = time.time() + 0.1
-        for number, hand in enumerate(self.hands):
-            named = [f"m{number}", *args] if me else list(args)
-            self.order(hand, state, deed, *named, at=at)
-        return [self.answer(hand) for hand in self.hands]
-
-    def order(self, hand, state: Path, deed: str, *args: object, at: float = 0) -> None:
-        order = {"url": f"sqlite:///{state}", "deed": deed, "args": args, "at": at}
-        hand.stdin.write(json.dumps(order) + "\n")
-        hand.stdin.flush()
-
-    def answer(self, hand) -> object:
-        line = hand.stdout.readline()
-        assert line, "a process of the crew died"
-        return json.loads(line)
+        at = time.time() + 0.05
+        for number, (_, pipe) in enumerate(self.hands):
+            named = (f"m{number}", *args) if me else args
+            pipe.send((state, deed, named, at))
+        return [pipe.recv() for _, pipe in self.hands]
 
     def dismiss(self) -> None:
-        for hand in self.hands:
+        for hand, pipe in self.hands:
             hand.kill()
-            hand.communicate()
+            hand.join()
+            pipe.close()
 
 
-def main() -> None:
-    stores: dict[str, SqlStore] = {}
-    for line in sys.stdin:
-        order = json.loads(line)
-        if order["deed"] != "instance":  # opening is a part of that deed
-            stores.setdefault(order["url"], open_store(order["url"], patience=30))
-        time.sleep(max(0.0, order["at"] - time.time()))
-        if order["url"] not in stores:
-            stores[order["url"]] = open_store(order["url"], patience=30)
-        deed = DEEDS[order["deed"]]
-        print(json.dumps(deed(stores[order["url"]], *order["args"])), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+def work(pipe: Connection) -> None:
+    """Follow the orders that come through *pipe*."""
+    stores: dict[Path, SqlStore] = {}
+    while True:
+        state, deed, args, at = pipe.recv()
+        if deed == "steps":
+            args = (*args, pipe.send)
+        if deed != "instance":  # opening is a part of that deed
+            stores.setdefault(state, open_store(f"sqlite:///{state}", patience=30))
+        time.sleep(max(0.0, at - time.time()))
+        if state not in stores:
+            stores[state] = open_store(f"sqlite:///{state}", patience=30)
+        pipe.send(DEEDS[deed](stores[state], *args))

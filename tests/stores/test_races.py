@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-import signal
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -116,7 +116,7 @@ class TestProcesses:
     def test_one_process_has_its_step_accepted(self, crew: Crew, open_file, state):
         open_file().add_authenticator(authenticator(), only=True)
 
-        for step in range(20):
+        for step in range(8):
             assert crew.all_do(state, "accept", step).count(True) == 1
 
     @pytest.mark.parametrize("deed", ["take", "spend"])
@@ -204,11 +204,13 @@ class TestKilled:
     def test_no_accepted_step_is_lost_with_its_process(self, open_file, state: Path):
         open_file().close()
         crew = Crew(1)
-        hand = crew.hands[0]
-        crew.order(hand, state, "steps", 1000)
-        said = [int(hand.stdout.readline()) for _ in range(150)]
-        hand.send_signal(signal.SIGKILL)
-        said += [int(line) for line in hand.stdout.read().splitlines()]
+        [(hand, pipe)] = crew.hands
+        pipe.send((state, "steps", (1000,), 0.0))
+        said = [pipe.recv() for _ in range(150)]
+        hand.kill()
+        with suppress(EOFError):
+            while True:
+                said.append(pipe.recv())
         crew.dismiss()
 
         store = open_file()

@@ -22,6 +22,10 @@ SIDES = ("-wal", "-shm", "-bell", "-journal")
 """What lies beside a state file and belongs to it."""
 
 
+_SMALLEST = 512
+"""Bytes of the smallest page of a SQLite file."""
+
+
 def refused(reason: str) -> ConfigError:
     """Return the error for a state that cannot be used; *reason* has the remedy."""
     return ConfigError([("gate.state", reason)])
@@ -59,9 +63,9 @@ def check_file(path: Path) -> None:
     """
     for each in (path, *(path.with_name(path.name + side) for side in SIDES)):
         _check_one(each)
-    if path.exists() and path.stat().st_size == 0:
+    if path.exists() and path.stat().st_size < _SMALLEST:
         # SQLite would take it for a new state, and everybody's factors were forgotten.
-        raise refused(f"{path} is empty: it was truncated; use a backup or delete it")
+        raise refused(f"{path} was truncated; use a backup, or delete it")
 
 
 def _check_one(path: Path) -> None:

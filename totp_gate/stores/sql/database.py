@@ -2,8 +2,8 @@
 
 Strategy for SQLite. Reads are single statements outside a transaction. A write begins
 with BEGIN IMMEDIATE, so it either has the database for itself or waits; within one
-process writers queue at a lock, which is fair and costs less than SQLite's waiting, and
-does not stop a gevent hub. A fork with an open SQLite connection is poison, even when
+process writers queue at a lock, which costs less than SQLite's waiting and does not
+stop a gevent hub. A fork with an open SQLite connection is poison, even when
 the child never uses it (both processes would take the locks for theirs), so all
 connections are closed before a fork and opened again when needed.
 """

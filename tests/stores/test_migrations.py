@@ -1,0 +1,119 @@
+"""From an older version to this one: in order, once, all or nothing."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from tests.stores.conftest import START
+from totp_gate.errors import ConfigError
+from totp_gate.stores import migrations
+
+
+def column(name: str, *, slow: float = 0):
+    def step(connection) -> None:
+        time.sleep(slow)
+        connection.execute(text(f"ALTER TABLE steps ADD COLUMN {name} TEXT"))
+
+    return step
+
+
+def found(store) -> tuple[str, list[str]]:
+    with store._database.read() as connection:
+        version = connection.scalar(
+            text("SELECT value FROM meta WHERE key = 'version'")
+        )
+        columns = connection.execute(text("PRAGMA table_info(steps)")).all()
+    return version, [each.name for each in columns if each.name.startswith("new")]
+
+
+@pytest.fixture
+def old(open_file, state: Path) -> str:
+    """A state of version 1 with a step in it; its instance."""
+    store = open_file()
+    store.accept_step("a1", 7, now=START)
+    store.close()
+    return store_instance(open_file)
+
+
+def store_instance(open_file) -> str:
+    store = open_file()
+    instance = store.instance()
+    store.close()
+    return instance
+
+
+def test_a_new_state_is_made_at_this_version(open_file, monkeypatch):
+    monkeypatch.setattr(migrations, "STEPS", (column("new1"),))
+
+    assert found(open_file()) == ("2", [])
+
+
+def test_an_older_state_takes_the_steps_it_has_not_seen(old, open_file, monkeypatch):
+    monkeypatch.setattr(migrations, "STEPS", (column("new1"),))
+    open_file().close()
+    monkeypatch.setattr(
+        migrations, "STEPS", (column("new1"), column("new2"), column("new3"))
+    )
+
+    store = open_file()
+
+    assert found(store) == ("4", ["new1", "new2", "new3"])
+    assert store.last_step("a1") == 7
+    assert store.instance() == old
+
+
+def test_of_many_that_open_at_once_one_migrates(old, open_file, monkeypatch):
+    monkeypatch.setattr(migrations, "STEPS", (column("new1", slow=0.2), column("new2")))
+    opened = []
+    threads = [
+        threading.Thread(target=lambda: opened.append(open_file())) for _ in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [found(store) for store in opened] == [("3", ["new1", "new2"])] * 6
+
+
+def test_a_step_that_fails_changes_nothing(old, open_file, monkeypatch):
+    def broken(_connection) -> None:
+        raise RuntimeError("broken step")
+
+    monkeypatch.setattr(migrations, "STEPS", (column("new1"), broken))
+    with pytest.raises(RuntimeError):
+        open_file()
+    monkeypatch.undo()
+
+    assert found(open_file()) == ("1", [])
+
+
+def test_a_newer_state_is_refused_and_left_alone(old, open_file, monkeypatch):
+    monkeypatch.setattr(migrations, "STEPS", (column("new1"),))
+    open_file().close()
+    monkeypatch.undo()
+
+    with pytest.raises(ConfigError, match="newer totp_gate") as refused:
+        open_file()
+
+    assert [key for key, _ in refused.value.problems] == ["gate.state"]
+    monkeypatch.setattr(migrations, "STEPS", (column("new1"),))
+    assert found(open_file()) == ("2", ["new1"])
+
+
+@pytest.mark.parametrize("version", ["0", "-1", "x", ""])
+def test_a_state_without_a_version_is_refused(old, open_file, version):
+    store = open_file()
+    with store._database.write() as writing:
+        writing.connection.execute(
+            text("UPDATE meta SET value = :v WHERE key = 'version'"), {"v": version}
+        )
+    store.close()
+
+    with pytest.raises(ConfigError, match="damaged"):
+        open_file()
