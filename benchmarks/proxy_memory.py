@@ -1,0 +1,168 @@
+"""What the proxy keeps in memory: long bodies, and idle tunnels.
+
+    python -m benchmarks.proxy_memory [--gigabytes 1] [--tunnels 1000]
+
+Resident memory of the one gevent worker, as the kernel counts it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import resource
+import socket
+import threading
+import time
+from pathlib import Path
+
+from tests.servers import Gunicorn, free_port
+
+PIECE = b"x" * (1 << 20)
+SWITCH = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: x\r\n\r\n"
+)
+ASK = (
+    b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--gigabytes", type=float, default=1.0)
+    parser.add_argument("--tunnels", type=int, default=1000)
+    options = parser.parse_args()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 16384), hard))
+    pieces = int(options.gigabytes * 1024)
+    port = free_port()
+    upstream(port, pieces)
+    server = Gunicorn(
+        "benchmarks.proxy_apps:proxy()",
+        worker_class="gevent",
+        env={"UPSTREAM": f"http://127.0.0.1:{port}"},
+        arguments=["--worker-connections", "4000"],
+    )
+    with server:
+        print("\n| what | measured | budget |")
+        print("|---|---|---|")
+        for name, way in (("down", download), ("up", upload)):
+            begin = reset_peak(server)
+            first, took = way(server.port, pieces)
+            grown = (memory(server, "VmHWM") - begin) / 1024
+            print(f"| {pieces} MiB {name}: memory grows, MiB | {grown:.1f} | < 16 |")
+            print(
+                f"| {pieces} MiB {name}: first octet after, ms | {first:.1f} | < 50 |"
+            )
+            print(f"| {pieces} MiB {name}: MiB a second | {pieces / took:.0f} | |")
+        tunnels(server, options.tunnels)
+
+
+def tunnels(server, number) -> None:
+    """Open tunnels and see what each keeps."""
+    with contextlib.ExitStack() as stack:
+        open_tunnel(stack, server.port)
+        before = memory(server, "VmRSS")
+        for _ in range(number):
+            open_tunnel(stack, server.port)
+        time.sleep(3)
+        each = (memory(server, "VmRSS") - before) / number
+        print(f"| {number} idle tunnels: KiB each | {each:.0f} | < 100 |")
+        used = processor(server)
+        time.sleep(5)
+        share = (processor(server) - used) / 5 * 100
+        print(f"| {number} idle tunnels: % of one processor | {share:.0f} | |")
+
+
+def open_tunnel(stack, port) -> None:
+    sock = stack.enter_context(socket.create_connection(("127.0.0.1", port), 10))
+    sock.sendall(ASK)
+    assert sock.recv(1000).startswith(b"HTTP/1.1 101")
+
+
+def memory(server, name) -> int:
+    """Return *name* of the worker's status in KiB."""
+    status = Path(f"/proc/{server.children[0]}/status").read_text()
+    return int(status.split(f"{name}:")[1].split()[0])
+
+
+def processor(server) -> float:
+    """Return the seconds of processor time that the worker has used."""
+    fields = (
+        Path(f"/proc/{server.children[0]}/stat").read_text().rsplit(")", 1)[1].split()
+    )
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def reset_peak(server) -> int:
+    Path(f"/proc/{server.children[0]}/clear_refs").write_text("5")
+    return memory(server, "VmHWM")
+
+
+def download(port, pieces):
+    """Return milliseconds to the first octet, and seconds to the last."""
+    begun = time.perf_counter()
+    with socket.create_connection(("127.0.0.1", port), 60) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        total, first = len(sock.recv(1 << 20)), time.perf_counter() - begun
+        while octets := sock.recv(1 << 20):
+            total += len(octets)
+    assert total > pieces << 20
+    return first * 1000, time.perf_counter() - begun
+
+
+def upload(port, pieces):
+    """Return milliseconds until the application had an octet, seconds to the answer."""
+    begun = time.perf_counter()
+    with socket.create_connection(("127.0.0.1", port), 60) as sock:
+        head = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+        sock.sendall(head % (pieces << 20))
+        for _ in range(pieces):
+            sock.sendall(PIECE)
+        answer = b""
+        while octets := sock.recv(1000):
+            answer += octets
+    assert answer.endswith(b"ok")
+    return (ARRIVED[-1] - begun) * 1000, time.perf_counter() - begun
+
+
+ARRIVED: list[float] = []
+
+
+def upstream(port, pieces) -> None:
+    """Serve on *port*: a long body, a sink for one, or a tunnel that says nothing."""
+    listener = socket.create_server(("127.0.0.1", port), backlog=1024)
+
+    def serve(sock):
+        with sock, contextlib.suppress(OSError):
+            octets = b""
+            while b"\r\n\r\n" not in octets:
+                octets += sock.recv(65536)
+            if b"websocket" in octets:
+                sock.sendall(SWITCH)
+                sock.recv(1)
+            elif octets.startswith(b"POST"):
+                left = (pieces << 20) - len(octets.split(b"\r\n\r\n", 1)[1])
+                ARRIVED.append(time.perf_counter())
+                while left:
+                    left -= len(sock.recv(1 << 20))
+                sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            else:
+                sock.sendall(
+                    b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (pieces << 20)
+                )
+                for _ in range(pieces):
+                    sock.sendall(PIECE)
+
+    def accept():
+        while True:
+            sock, _ = listener.accept()
+            threading.Thread(target=serve, args=(sock,), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+
+
+if __name__ == "__main__":
+    main()
