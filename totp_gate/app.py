@@ -21,6 +21,7 @@ from totp_gate.accounts.live import LiveSessions
 from totp_gate.accounts.sessions import Sessions
 from totp_gate.accounts.signin import SignIn
 from totp_gate.config import Config, load_config
+from totp_gate.core import throttle
 from totp_gate.core.headers import Networks, plain
 from totp_gate.core.keys import KeyRing
 from totp_gate.core.passwords import Passwords, Profile
@@ -148,7 +149,11 @@ def open_accounts(
     sealer = Sealer(ring.derive("sealing"))
     passwords = Passwords(profile or Profile(), run=off_the_loop)
     factors = Factors(store=store, sealer=sealer, params=config.otp_params())
-    guessing = Guessing(store=store)
+    guessing = Guessing(
+        store=store,
+        params=throttle.Guessing(),
+        key=next(iter(ring.derive("strangers").values())),
+    )
     return Accounts(
         config=config,
         clock=clock,

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from totp_gate.accounts.factors import Factors, NewFactor
 from totp_gate.core import otp
-from totp_gate.core.passwords import Passwords, Requirements, judge
+from totp_gate.core.password_rules import Requirements, judge
+from totp_gate.core.passwords import Passwords
 from totp_gate.core.sealing import Sealer
 from totp_gate.core.signing import digest
 from totp_gate.errors import NotFound, SealBroken

@@ -146,6 +146,20 @@ class Factors:
             created=now,
         )
 
+    def seal_anew(self, authenticator: Authenticator) -> bool:
+        """Seal its seed with the newest key; False: it is so, or it changed meanwhile.
+
+        Raises:
+            SealBroken: it cannot be opened with the keys there are.
+        """
+        old = authenticator.sealed
+        if not old or self._sealer.is_current(old):
+            return False
+        owner = f"{authenticator.user}|{authenticator.id}"
+        seed = self._sealer.open(old, purpose=_PURPOSE, owner=owner)
+        new = self._sealer.seal(seed, purpose=_PURPOSE, owner=owner)
+        return self._store.replace_sealed(authenticator.id, old, new)
+
     def _params(self, authenticator: Authenticator) -> otp.Params:
         return otp.Params(
             algorithm=authenticator.algorithm,

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from totp_gate.accounts.factors import Factors
-from totp_gate.accounts.guessing import Guessing, Wait
+from totp_gate.accounts.guessing import Guessing, Visitor, Wait
 from totp_gate.core.passwords import Passwords
 from totp_gate.core.sessions import Limits
 from totp_gate.core.signing import Tokens, digest
@@ -33,21 +33,6 @@ class Wrong:
     """
 
     reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Visitor:
-    """From where somebody signs in.
-
-    Attributes:
-        address: the client's, behind trusted proxies.
-        agent: as the browser calls itself, made harmless and short.
-        device: proof that this browser has signed the user in before, or empty.
-    """
-
-    address: str = ""
-    agent: str = ""
-    device: str = ""
 
 
 class SignIn:

@@ -14,8 +14,8 @@ from urllib.parse import parse_qsl
 
 from werkzeug.wsgi import get_input_stream
 
+from totp_gate.accounts.guessing import Visitor
 from totp_gate.accounts.live import Live
-from totp_gate.accounts.signin import Visitor
 from totp_gate.core import cookies, headers
 from totp_gate.core.urls import Origin
 from totp_gate.errors import BadRequest

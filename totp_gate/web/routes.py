@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-from werkzeug.exceptions import MethodNotAllowed, NotFound
+from werkzeug.exceptions import NotFound
 from werkzeug.routing import Map, RequestRedirect, Rule
 
 from totp_gate.errors import BadRequest, Overloaded
@@ -15,9 +14,6 @@ from totp_gate.web.pages import Answer
 from totp_gate.web.request import PageRequest
 from totp_gate.web.signin import SignInPages
 from totp_gate.web.status import StatusPages
-
-if TYPE_CHECKING:
-    from werkzeug.routing import MapAdapter
 
 Page = Callable[..., Answer]
 _YEAR = 31_536_000
@@ -34,24 +30,25 @@ class Routes:
         status: StatusPages,
     ) -> None:
         self._desk = desk
+        self._pages: dict[str, dict[str, Page]] = {
+            "/": {"GET": self._home},
+            "/login": {"GET": signin.show_login, "POST": signin.login},
+            "/second-factor": {
+                "GET": signin.show_second_factor,
+                "POST": signin.second_factor,
+            },
+            "/logout": {"GET": signin.show_logout, "POST": signin.logout},
+            "/enroll": {"GET": enrollment.show, "POST": enrollment.confirm},
+            "/enroll/<secret>": {
+                "GET": enrollment.show_link,
+                "POST": enrollment.begin_link,
+            },
+            "/healthz": {"GET": status.alive},
+            "/readyz": {"GET": status.ready},
+            "/assets/<name>": {"GET": self._asset},
+        }
         self._map = Map(
-            [
-                _rule("/", {"GET": self._home}),
-                _rule("/login", {"GET": signin.show_login, "POST": signin.login}),
-                _rule(
-                    "/second-factor",
-                    {"GET": signin.show_second_factor, "POST": signin.second_factor},
-                ),
-                _rule("/logout", {"GET": signin.show_logout, "POST": signin.logout}),
-                _rule("/enroll", {"GET": enrollment.show, "POST": enrollment.confirm}),
-                _rule(
-                    "/enroll/<secret>",
-                    {"GET": enrollment.show_link, "POST": enrollment.begin_link},
-                ),
-                _rule("/healthz", {"GET": status.alive}),
-                _rule("/readyz", {"GET": status.ready}),
-                _rule("/assets/<name>", {"GET": self._asset}),
-            ],
+            [Rule(path, endpoint=path) for path in self._pages],
             strict_slashes=False,
             merge_slashes=False,
         )
@@ -81,17 +78,14 @@ class Routes:
     def _dispatch(self, request: PageRequest) -> Answer:
         if "HTTP_SERVICE_WORKER" in request.environ:
             raise BadRequest("no page of the gate is a service worker", status=403)
-        adapter: MapAdapter = self._map.bind("", script_name="/")
         try:
-            pages, arguments = adapter.match(request.path, method="GET")
+            path, arguments = self._map.bind("").match(request.path)
         except (NotFound, RequestRedirect):
             return self._desk.trouble.answer(request.environ, 404, home_url="/")
-        except MethodNotAllowed:
-            pages, arguments = {}, {}
-        method = "GET" if request.method == "HEAD" else request.method
-        page: Page | None = pages.get(method)
+        pages = self._pages[path]
+        page = pages.get("GET" if request.method == "HEAD" else request.method)
         if page is None:
-            allow = ", ".join(sorted({*pages, *({"HEAD"} if "GET" in pages else ())}))
+            allow = ", ".join(sorted({*pages, "HEAD"}))
             return self._desk.trouble.answer(request.environ, 405, allow=allow)
         return page(request, **arguments)
 
@@ -106,7 +100,3 @@ class Routes:
         answer = Answer(octets, content_type=kind)
         answer.headers["Cache-Control"] = f"public, max-age={_YEAR}, immutable"
         return self._desk.pages.finish(answer)
-
-
-def _rule(path: str, pages: Mapping[str, Page]) -> Rule:
-    return Rule(path, endpoint=pages)

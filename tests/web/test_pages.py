@@ -1,0 +1,155 @@
+"""What every page of the gate has."""
+
+import re
+
+import pytest
+
+from totp_gate.testing import Installation
+
+PAGES = [
+    "/_gate/login",
+    "/_gate/logout",
+    "/_gate/second-factor",
+    "/_gate/enroll/unknown",
+    "/_gate/nothing",
+    "/_gate/healthz",
+    "/_gate/readyz",
+    "/_gate/assets/nothing",
+    "/page",
+    "/a/../b",
+]
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_every_answer_of_the_gate_is_locked_down(installation, path, accept):
+    answer = installation.client().get(path, headers={"Accept": accept})
+    headers = answer.headers
+
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "base-uri 'none'" in policy
+    assert "unsafe" not in policy
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert headers["Cache-Control"] == "no-store"
+    assert "max-age=31536000" in headers["Strict-Transport-Security"]
+    if answer.data:
+        assert (
+            "charset=utf-8" in headers["Content-Type"]
+            or "json" in headers["Content-Type"]
+        )
+
+
+def test_plain_http_on_purpose_is_said_on_every_page(tmp_path):
+    from tests.applications import echo
+
+    installation = Installation(echo, tmp_path, origin="http://127.0.0.1:8000")
+    answer = installation.client().get("/_gate/login")
+
+    assert "Plain http" in answer.text
+    assert "Strict-Transport-Security" not in answer.headers
+    line = answer.headers["Set-Cookie"]
+    assert line.startswith("totp_gate_login=")
+    assert "Secure" not in line
+
+
+def test_a_sign_in_over_plain_http_on_purpose_works(tmp_path):
+    from tests.applications import echo
+
+    installation = Installation(echo, tmp_path, origin="http://127.0.0.1:8000")
+    browser = installation.sign_in(installation.add_user("alice"))
+
+    assert browser.get("/").json["REMOTE_USER"] == "alice"
+
+
+def test_assets_are_versioned_and_kept_for_ever(installation):
+    page = installation.client().get("/_gate/login").text
+    urls = re.findall(r'(?:href|src)="(/_gate/assets/[^"]+)"', page)
+
+    assert len(urls) >= 3
+    for url in urls:
+        answer = installation.client().get(url)
+        assert answer.status_code == 200
+        assert "immutable" in answer.headers["Cache-Control"]
+        assert "?v=" in url
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../base.html", "..%2fbase.html", ".hidden", "gate.css/x", "%2e%2e/login.html"],
+)
+def test_nothing_but_assets_is_served_as_one(installation, name):
+    answer = installation.client().get(f"/_gate/assets/{name}")
+
+    assert answer.status_code in {400, 404}
+    assert "Gets:" not in answer.text
+
+
+def test_a_page_loads_nothing_from_elsewhere_and_runs_nothing_inline(installation):
+    page = installation.client().get("/_gate/login").text
+
+    assert not re.findall(r'(?:src|href)="(?:https?:)?//', page)
+    assert not re.findall(r"\son\w+=", page)
+    assert "style=" not in page
+    assert "<style" not in page
+    assert not re.findall(r"<script(?! src=)", page)
+
+
+def test_password_managers_find_the_fields(installation):
+    page = installation.client().get("/_gate/login").text
+
+    assert 'autocomplete="username"' in page
+    assert 'autocomplete="current-password"' in page
+    assert 'type="password"' in page
+    assert "onpaste" not in page
+
+
+def test_a_theme_goes_before_the_shipped_templates(tmp_path):
+    from tests.applications import echo
+
+    theme = tmp_path / "theme"
+    theme.mkdir()
+    (theme / "signed_out.html").write_text("<h1>Bye from {{ site }}</h1>")
+    installation = Installation(
+        echo, tmp_path, gate={"theme": "theme", "name": "Our place"}
+    )
+
+    assert "Bye from Our place" in installation.client().get("/_gate/logout").text
+    assert installation.client().get("/_gate/login").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/_gate/healthz", "/_gate/readyz"])
+def test_monitors_may_ask_by_any_name(installation, path):
+    answer = installation.client().get(path, headers={"Host": "10.0.0.5:8000"})
+
+    assert answer.status_code == 200
+
+
+def test_a_remote_browser_never_gets_the_form_over_plain_http(installation):
+    answer = installation.client().get(
+        "/_gate/login",
+        base_url="http://app.example.com",
+        environ_overrides={"REMOTE_ADDR": "192.0.2.7"},
+    )
+
+    assert answer.status_code == 403
+    assert "Set-Cookie" not in answer.headers
+    assert "trusted_proxies" in answer.text
+
+
+def test_a_trusted_proxy_that_says_http_is_sent_to_https(tmp_path):
+    from tests.applications import echo
+
+    installation = Installation(
+        echo, tmp_path, gate={"trusted_proxies": ["127.0.0.1/32"]}
+    )
+    answer = installation.client().get(
+        "/_gate/login?next=/a", headers={"X-Forwarded-Proto": "http"}
+    )
+
+    assert answer.status_code == 308
+    location = "https://app.example.com/_gate/login?next=/a"
+    assert answer.headers["Location"] == location
