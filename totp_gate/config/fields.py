@@ -118,8 +118,8 @@ def as_folder(value: object, info: ValidationInfo) -> str:
     if not value:
         return ""
     path = folder(info) / value
-    if "\0" in value or not path.is_dir():
-        raise ValueError(f"{path} is no folder: make it, or correct the path")
+    if not stat.S_ISDIR(_found(path).st_mode):
+        raise ValueError(f"{path} is no folder: name one")
     return str(path)
 
 
@@ -156,14 +156,17 @@ def too_open(path: Path, owners: frozenset[int] | None = None) -> str:
     return ""
 
 
-def _look(path: Path) -> None:
-    """Refuse a path that is no readable file."""
+def _found(path: Path) -> os.stat_result:
     try:
-        found = path.stat()
+        return path.stat()
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "no path"
-        raise ValueError(f"{path} ({why}): correct the path") from None
-    if not stat.S_ISREG(found.st_mode):
+        raise ValueError(f"{path} ({why}): make it, or correct the path") from None
+
+
+def _look(path: Path) -> None:
+    """Refuse a path that is no readable file."""
+    if not stat.S_ISREG(_found(path).st_mode):
         raise ValueError(f"{path} is no file: name one")
     if not os.access(path, os.R_OK):
         raise ValueError(f"{path} cannot be read: give it to the gate's own user")
