@@ -117,8 +117,8 @@ def upload(port, pieces):
     """Return milliseconds until the application had an octet, seconds to the answer."""
     begun = time.perf_counter()
     with socket.create_connection(("127.0.0.1", port), 60) as sock:
-        head = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
-        sock.sendall(head % (pieces << 20))
+        head = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+        sock.sendall(head + b"Content-Length: %d\r\n\r\n" % (pieces << 20))
         for _ in range(pieces):
             sock.sendall(PIECE)
         answer = b""

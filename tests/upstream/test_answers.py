@@ -351,3 +351,14 @@ def test_an_idle_connection_that_died_is_not_used(server, upstream):
     answer = get(server.port, method=b"POST", body=b"")
 
     assert answer.body == b"ok"
+
+
+def test_a_line_without_cr_is_refused_at_once(server, upstream):
+    def script(peer):
+        peer.head()
+        peer.send(b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok")
+        peer.more()
+
+    upstream.script = script
+
+    assert get(server.port).status == 502

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import time
 
 import pytest
 
 from tests.servers import wait_until
-from tests.upstream.wires import ask, connect, get, read_all, understand
+from tests.upstream.wires import OK, ask, connect, get, read_all, understand
 
 pytestmark = pytest.mark.server
 
@@ -313,6 +314,25 @@ def test_an_early_refusal_of_an_upload_reaches_the_client(server, upstream):
         answer = understand(read_all(sock))
 
     assert (answer.status, answer.body) == (413, b"big")
+
+
+def test_a_connection_with_half_an_upload_serves_nobody_else(running, upstream):
+    def refuse(peer):
+        if b"/next" in peer.head():
+            peer.send(OK)
+        else:
+            peer.send(b"HTTP/1.1 413 No\r\nContent-Length: 3\r\n\r\nbig")
+        time.sleep(3)
+
+    upstream.script = refuse
+    body = b"x" * 20_000_000
+    with connect(running("gthread").port) as sock:
+        sock.sendall(START + b"Content-Length: %d\r\n\r\n" % len(body))
+        with contextlib.suppress(OSError):
+            sock.sendall(body)
+        assert understand(read_all(sock)).status == 413
+
+    assert get(running("gthread").port, b"/next").body == b"ok"
 
 
 def test_a_client_that_leaves_ends_its_request_at_the_application(server, upstream):

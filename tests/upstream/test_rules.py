@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from totp_gate.errors import BadRequest
-from totp_gate.upstream.bodies import Chunked, Counted, UntilClose
+from totp_gate.upstream.bodies import Chunked, Counted, UntilClose, body_of
 from totp_gate.upstream.destination import Destination, Limits
 from totp_gate.upstream.fields import AnswerNames, RequestNames
 from totp_gate.upstream.frames import Boundary, close_frame
@@ -128,6 +128,24 @@ def test_the_loop_is_seen_in_any_place_and_only_there():
         assert refused.value.status == 508
 
     assert WRITER.write(environ(HTTP_VIA="1.1 totp_gate-xy, 1.1 my-totp_gate-x"))
+
+
+@pytest.mark.parametrize(
+    ("field", "keeps"),
+    [
+        (b"Content-Length: 5", False),
+        (b"Transfer-Encoding: chunked", False),
+        (b"Content-Length: 0", True),
+        (b"X: y", True),
+    ],
+)
+def test_204_with_a_framing_loses_it_and_the_trust_in_its_connection(field, keeps):
+    head = Head(b"HTTP/1.1 204 No Content\r\n" + field + b"\r\n\r\n", Limits())
+    body = body_of(head, "GET")
+
+    assert body.done
+    assert head.keeps == keeps
+    assert [name for name, _ in head.headers if name != "X"] == []
 
 
 CHUNKS = b"5\r\nhello\r\n6;a=b\r\n world\r\n0\r\nT: x\r\n\r\n"

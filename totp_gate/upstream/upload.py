@@ -14,7 +14,9 @@ from totp_gate.upstream.request import CHUNKED, Request
 from totp_gate.upstream.watch import Watch
 from totp_gate.upstream.wire import Connection, NotTaken
 
-PIECE = 65536
+#: Octets of the first piece, which should leave soon, and of all later ones.
+FIRST_PIECE = 65536
+PIECE = 262144
 
 
 def send_request(
@@ -46,13 +48,14 @@ def _send_counted(
 ) -> None:
     left = request.length
     head = request.head
+    size = FIRST_PIECE
     while left:
-        piece = _read(source, min(left, PIECE))
+        piece = _read(source, min(left, size))
         if not piece:
             raise BadRequest("The request's body ended before its length.")
         left -= len(piece)
         connection.send(head + piece, watch.pause)
-        head = b""
+        head, size = b"", PIECE
         watch.tick()
 
 
@@ -60,7 +63,7 @@ def _send_chunks(
     connection: Connection, request: Request, source: Any, watch: Watch
 ) -> None:
     head = request.head
-    while piece := _read(source, PIECE):
+    while piece := _read(source, FIRST_PIECE):
         chunk = b"%s%x\r\n%s\r\n" % (head, len(piece), piece)
         connection.send(chunk, watch.pause)
         head = b""
