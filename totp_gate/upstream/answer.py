@@ -13,7 +13,12 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from totp_gate.upstream.bodies import Body
-from totp_gate.upstream.trouble import AnswerCut, UpstreamTrouble
+from totp_gate.upstream.trouble import (
+    AnswerCut,
+    ClientGone,
+    SessionEnded,
+    UpstreamTrouble,
+)
 from totp_gate.upstream.watch import Watch, server_stops
 from totp_gate.upstream.wire import Connection
 
@@ -73,7 +78,9 @@ class Answer:
             return self._next_piece()
         except (OSError, UpstreamTrouble) as error:
             self._settle(False)
-            log.warning("request=%s answer cut: %s", self._name, error)
+            expected = isinstance(error, (ClientGone, SessionEnded))
+            level = logging.INFO if expected else logging.WARNING
+            log.log(level, "request=%s answer cut: %s", self._name, error)
             if isinstance(error, AnswerCut):
                 raise
             raise AnswerCut(str(error)) from error
