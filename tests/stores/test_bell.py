@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.stores.records import session
 from totp_gate.stores.bell import FileBell, MemoryBell, SilentBell
+from totp_gate.stores.sql import open_store
 
 
 @pytest.fixture
@@ -126,6 +128,23 @@ def test_a_link_is_not_followed(place: Path, make):
 
     with pytest.raises(OSError, match="symbolic"):
         make()
+
+
+@pytest.mark.parametrize("place", ["file", "memory"])
+def test_a_store_on_sqlite_rings_for_every_line(open_file, place: str):
+    store = open_file() if place == "file" else open_store("sqlite://")
+    rung = {store.bell()}
+    for end in (
+        lambda: store.end_session("s1"),
+        lambda: store.end_sessions("alice"),
+        lambda: store.end_sessions(None),
+    ):
+        store.add_session(session())
+        end()
+        rung.add(store.bell())
+    store.close()
+
+    assert len(rung) == 4
 
 
 @pytest.mark.parametrize("kind", [SilentBell, MemoryBell])

@@ -301,17 +301,44 @@ store.close()
 """
 
 
-def test_greenlets_never_exceed_the_budget(state: Path):
+def run(program: str, *args: str) -> str:
+    """Run *program* in a process of its own; what it printed."""
     done = subprocess.run(
-        [sys.executable, "-c", GREENLETS, f"sqlite:///{state}"],
+        [sys.executable, "-c", program, *args],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
 
-    assert (done.stdout.strip(), done.returncode) == ("10", 0), done.stderr
+
+def test_greenlets_never_exceed_the_budget(state: Path):
+    assert run(GREENLETS, f"sqlite:///{state}") == "10"
+
+
+WAITING = """
+from gevent import monkey; monkey.patch_all()
+import gevent, sqlite3, sys
+from totp_gate.stores.sql import open_store
+store = open_store("sqlite:///" + sys.argv[1])
+other = sqlite3.connect(sys.argv[1], isolation_level=None)
+other.execute("BEGIN IMMEDIATE")
+waiting = [gevent.spawn(store.accept_step, "a1", n, now=0) for n in (1, 2)]
+ticks = 0
+for _ in range(30):
+    gevent.sleep(0.01)
+    ticks += not any(each.ready() for each in waiting)
+other.execute("ROLLBACK")
+gevent.joinall(waiting, raise_error=True)
+print(ticks, store.last_step("a1"))
+"""
+
+
+def test_greenlets_go_on_while_one_waits_for_another_process(state: Path):
+    assert run(WAITING, str(state)) == "30 2"
 
 
 def test_a_judge_that_breaks_counts_nothing(store: Store):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import sys
 import threading
 import traceback
 from contextlib import closing
@@ -186,6 +187,19 @@ class TestContents:
     )
     def test_other_urls_are_refused(self, url: str):
         assert "sqlite:///" in refusal(url)
+
+    def test_postgresql_without_its_driver_says_what_is_missing(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "psycopg", None)
+
+        assert "pip install" in refusal("postgresql+psycopg://localhost/gate")
+        assert "no known driver" in refusal("postgresql+nonsense://localhost/gate")
+
+    def test_a_database_that_cannot_be_reached_is_unavailable(self):
+        pytest.importorskip("psycopg")
+
+        with pytest.raises(StoreUnavailable) as gone:
+            open_store("postgresql+psycopg://gate:canary@127.0.0.1:1/gate")
+        assert "canary" not in str(gone.value)
 
     def test_no_seed_of_the_settings_file_reaches_the_state(
         self, open_file, state: Path

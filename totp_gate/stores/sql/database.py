@@ -1,16 +1,20 @@
 """Connections: who may write when, what a failure becomes, what a fork must not share.
 
 Strategy for SQLite. Reads are single statements outside a transaction. A write begins
-with BEGIN IMMEDIATE, so it either has the database for itself or waits; within one
-process writers queue at a lock, which costs less than SQLite's waiting and does not
-stop a gevent hub. A fork with an open SQLite connection is poison, even when
-the child never uses it (both processes would take the locks for theirs), so all
-connections are closed before a fork and opened again when needed.
+with BEGIN IMMEDIATE, so it either has the database for itself or waits. All waiting is
+done here and not inside SQLite, where it would stop every greenlet of the process:
+threads and greenlets queue at a lock, and whoever holds it asks again every few
+milliseconds until other processes are done.
+
+A fork with an open SQLite connection is poison, even when the child never uses it (both
+processes would take the locks for theirs), so all connections are closed before a fork
+and opened again when needed.
 """
 
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import threading
 import time
@@ -18,6 +22,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +105,7 @@ class Database:
         self._file = _identity(path) if path else None
         self._one_at_a_time = engine.dialect.name == "sqlite"
         self._shared = isinstance(engine.pool, StaticPool)
-        self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
         self._paused = False
         self._closed = False
         _databases.add(self)
@@ -151,13 +156,19 @@ class Database:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        lock = self._lock
+        lock = self._writers()
         if not lock.acquire(timeout=self._patience):
             raise StoreUnavailable("the state is busy")
         try:
             yield
         finally:
             lock.release()
+
+    def _writers(self) -> threading.Lock:
+        # Made at the first use in each process: gevent may have come in between.
+        return self._locks.get("write") or self._locks.setdefault(
+            "write", threading.Lock()
+        )
 
     def release(self) -> None:
         """Close the connections nobody uses; they are opened again when needed."""
@@ -175,7 +186,7 @@ class Database:
         """Let nobody write and close every connection."""
         if self._shared or not self._one_at_a_time:
             return
-        self._paused = self._lock.acquire(timeout=self._patience)
+        self._paused = self._writers().acquire(timeout=self._patience)
         until = time.monotonic() + self._patience
         while self._in_use() and time.monotonic() < until:
             time.sleep(0.001)
@@ -183,13 +194,13 @@ class Database:
 
     def after_fork(self, *, child: bool) -> None:
         """Go on: the parent as before, the child with connections of its own."""
+        paused, self._paused = self._paused, False
         if child:
-            self._lock = threading.Lock()
+            self._locks = {}
             if not self._shared:
                 self._engine.dispose(close=False)
-        elif self._paused:
-            self._lock.release()
-        self._paused = False
+        elif paused:
+            self._writers().release()
 
     def _in_use(self) -> bool:
         pool = self._engine.pool
@@ -261,14 +272,23 @@ def sqlite_engine(path: Path | None, *, patience: float) -> Engine:
         **options,
     )
     event.listen(engine, "connect", _say_pragmas)
-    event.listen(engine, "begin", _begin)
+    event.listen(engine, "begin", partial(_begin, patience=patience))
     return engine
 
 
 def postgresql_engine(url: URL, *, patience: float) -> Engine:
-    """Return an engine for a PostgreSQL database."""
+    """Return an engine for a PostgreSQL database.
+
+    Raises:
+        ImportError: its driver is not installed.
+        ArgumentError: the URL names a driver that does not exist.
+    """
     return create_engine(
-        url, pool_timeout=patience, pool_pre_ping=True, hide_parameters=True
+        url,
+        connect_args={"connect_timeout": max(1, round(patience))},
+        pool_timeout=patience,
+        pool_pre_ping=True,
+        hide_parameters=True,
     )
 
 
@@ -277,6 +297,26 @@ def _say_pragmas(connection: sqlite3.Connection, _record: object) -> None:
         connection.execute(f"PRAGMA {name}={value}")
 
 
-def _begin(connection: Connection) -> None:
-    if connection.get_execution_options().get("gate_writes"):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _begin(connection: Connection, *, patience: float) -> None:
+    if not connection.get_execution_options().get("gate_writes"):
+        return
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, sqlite3.Connection):
+        return
+    until = time.monotonic() + patience
+    driver.execute("PRAGMA busy_timeout=0")
+    try:
+        while not _begun(driver, last=time.monotonic() >= until):
+            time.sleep(random.uniform(0.001, 0.008))  # noqa: S311 - no secret
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={round(patience * 1000)}")
+
+
+def _begun(driver: sqlite3.Connection, *, last: bool) -> bool:
+    try:
+        driver.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if last or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            raise
+        return False
+    return True

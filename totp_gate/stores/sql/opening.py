@@ -109,8 +109,14 @@ def _open_memory(*, now: Callable[[], float], patience: float) -> SqlStore:
 def _open_postgresql(
     url: URL, *, now: Callable[[], float], patience: float
 ) -> SqlStore:
-    with _explained("the database"):
+    try:
         engine = postgresql_engine(url, patience=patience)
+    except ImportError as error:
+        reason = "needs a driver; pip install 'psycopg[binary]'"
+        raise files.refused(f"PostgreSQL {reason}") from error
+    except ArgumentError as error:
+        raise files.refused("names no known driver; say postgresql+psycopg") from error
+    with _explained("the database"):
         _migrate(engine)
     database = Database(engine, SilentBell(), now=now, patience=patience)
     store = SqlStore(database)
@@ -187,7 +193,7 @@ def _explained(what: Path | str) -> Iterator[None]:
         if reason is None:
             raise
         raise files.refused(f"{what} {reason}") from error
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, sqlite3.Error) as error:
         reason = _reason(error)
         if reason is None:
             said = error.orig if isinstance(error, DBAPIError) else error

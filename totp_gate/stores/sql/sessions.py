@@ -171,6 +171,7 @@ def _end_oldest(writing: Writing, user: str, *, keep: int) -> list[str]:
 
 
 def _shorten_feed(writing: Writing) -> int:
+    dialect.lock(writing.connection, "feed")
     old = (
         select(feed.c.number)
         .where(feed.c.at < writing.at - FEED_KEPT)
