@@ -109,8 +109,9 @@ def test_a_cut_upload_is_cut_for_the_application_too(server, upstream, framing, 
     with connect(server.port) as sock:
         sock.sendall(START + framing + b"\r\n\r\n" + sent)
         sock.shutdown(1)
-        understand(read_all(sock))
+        refused = understand(read_all(sock))
 
+    assert refused.status == 400
     assert upstream.requests == []
     answer = get(server.port)
     assert answer.body == b"ok"
