@@ -1,24 +1,40 @@
 """What happened, one JSON line an event.
 
-A line says when (UTC), what, with what outcome, to whom, from where, and under which
+A line says when (UTC), what, with what outcome, from where, to whom, and under which
 request id; a session appears as the first characters of its digest. Never a password, a
 code, a cookie or a link. A user name nobody knows is left out, since people type
-passwords there. JSON escapes whatever could end a line, and everything outside ASCII.
+passwords there. A line is printable ASCII whatever strangers send: JSON escapes what is
+outside of it, and what could end a line or move a cursor becomes a question mark. It is
+shorter than ``LONGEST_LINE``, so that lines of several processes never mix in a pipe.
+
+A line that cannot be written goes to standard error, is counted, and stops nothing: if
+it did, whoever fills the disk with failures would lock everybody out, also those who
+could make room. (Where the state is on the same disk, nobody can sign in anyway.)
 """
 
 from __future__ import annotations
 
 import json
 import sys
-import threading
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
+
+from totp_gate.core.headers import plain
+from totp_gate.errors import GateError
+from totp_gate.model import Event
+from totp_gate.telemetry.inventory import kind_of
+from totp_gate.telemetry.metrics import Meter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+LONGEST_LINE = 4096  # what POSIX writes to a pipe in one piece (PIPE_BUF)
+SAY_AGAIN = 60.0
 _LONGEST = 256
+_SHORTER = 40  # six octets for a character, twelve for one beyond U+FFFF
 _REFERENCE = 12
 
 
@@ -40,6 +56,26 @@ class Asked(Protocol):
         """Of this request."""
         ...
 
+    @property
+    def agent(self) -> str:
+        """How the browser calls itself."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """What an event belongs to that no request caused: a command, a start.
+
+    Attributes:
+        now: Unix seconds.
+        agent: who did it, e.g. ``totp-gate user passwd``.
+    """
+
+    now: float
+    address: str = ""
+    request_id: str = ""
+    agent: str = ""
+
 
 def to_stderr(line: str) -> None:
     """Write one line to standard error."""
@@ -51,12 +87,25 @@ class Audit:
     """Writes events.
 
     Args:
-        write: takes one line without its end.
+        write: takes one line without its end; raises OSError where it cannot.
+        keep: takes what the owner of an account may see; may raise ``GateError``.
+        tell: takes every event and its line, for the command of the settings.
+        meter: counts events, sign-ins and lines that could not be written.
     """
 
-    def __init__(self, write: Callable[[str], None] = to_stderr) -> None:
+    def __init__(
+        self,
+        write: Callable[[str], None] = to_stderr,
+        *,
+        keep: Callable[[Event], None] | None = None,
+        tell: Callable[[str, str], None] | None = None,
+        meter: Meter | None = None,
+    ) -> None:
         self._write = write
-        self._lock = threading.Lock()
+        self._keep = keep
+        self._tell = tell
+        self._count = (meter or Meter()).count
+        self._silent_until = 0.0
 
     def event(
         self,
@@ -69,27 +118,39 @@ class Audit:
         rule: str = "",
         detail: str = "",
     ) -> None:
-        """Write what happened in *request*.
+        """Write what happened in *request*; never raises.
 
         Args:
-            event: one word of the inventory, e.g. ``sign-in`` or ``sign-out``.
+            event: one name of the inventory, e.g. ``sign-out``.
             outcome: ``success``, ``failure`` or ``locked``.
             user: canonical name of a user there is, or empty.
             session: the session's id (digest).
         """
-        self._line(
-            request.now,
-            {
-                "event": event,
-                "outcome": outcome,
-                "user": user,
-                "address": request.address,
-                "request": request.request_id,
-                "session": session[:_REFERENCE],
-                "rule": rule,
-                "detail": detail,
-            },
-        )
+        fields = {
+            "event": event,
+            "outcome": outcome,
+            "address": request.address,
+            "user": user,
+            "request": request.request_id,
+            "session": session[:_REFERENCE],
+            "rule": rule,
+            "detail": detail,
+        }
+        self._line(request.now, fields)
+        if self._keep is not None and user and _is_kept(event, outcome):
+            kept = Event(
+                user=user,
+                at=request.now,
+                event=event,
+                outcome=outcome,
+                address=request.address,
+                agent=request.agent,
+                detail=plain(detail, _LONGEST),
+            )
+            try:
+                self._keep(kept)
+            except GateError as error:
+                self.trouble({}, "an event was not kept for its owner", error)
 
     def sign_in(
         self,
@@ -107,6 +168,7 @@ class Audit:
         Args:
             known: whether there is such a user; otherwise the name is left out.
         """
+        self._count("gate_sign_ins_total", step, outcome)
         self.event(
             request,
             f"sign-in.{step}",
@@ -116,22 +178,65 @@ class Audit:
             detail=reason,
         )
 
-    def trouble(self, environ: Mapping[str, object], what: str, error: object) -> None:
-        """Write that a part of the gate failed; *error* says what is inside."""
-        request_id = str(environ.get("totp_gate.request_id", ""))
-        self._line(
-            datetime.now(UTC).timestamp(),
-            {
-                "event": "trouble",
-                "outcome": "failure",
-                "request": request_id,
-                "detail": f"{what}: {error}",
-            },
-        )
+    def trouble(
+        self,
+        environ: Mapping[str, object],
+        what: str,
+        error: object,
+        *,
+        tell: bool = True,
+    ) -> None:
+        """Write that a part of the gate failed; *error* says what is inside.
 
-    def _line(self, at: float, fields: Mapping[str, str]) -> None:
-        time = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
-        kept = {key: value[:_LONGEST] for key, value in fields.items() if value}
-        line = json.dumps({"time": time, **kept})
-        with self._lock:
+        Args:
+            tell: False where telling is what failed.
+        """
+        fields = {
+            "event": "trouble",
+            "outcome": "failure",
+            "request": str(environ.get("totp_gate.request_id", "")),
+            "detail": f"{what}: {error}",
+        }
+        self._line(time.time(), fields, tell=tell)
+
+    def _line(self, at: float, fields: Mapping[str, str], *, tell: bool = True) -> None:
+        event = fields["event"]
+        self._count("gate_events_total", event)
+        line = _as_line(at, fields)
+        try:
             self._write(line)
+        except (OSError, ValueError) as error:
+            self._count("gate_audit_failures_total")
+            self._save(line, error)
+        if tell and self._tell is not None:
+            self._tell(event, line)
+
+    def _save(self, line: str, error: Exception) -> None:
+        """Put a line that could not be written where somebody may still see it."""
+        now = time.time()
+        lines = [line]
+        if now >= self._silent_until:
+            self._silent_until = now + SAY_AGAIN
+            said = f"the audit cannot be written, so it comes here: {error}"
+            trouble = {"event": "trouble", "outcome": "failure", "detail": said}
+            lines.insert(0, _as_line(now, trouble))
+        try:
+            to_stderr("\n".join(lines))
+        except (OSError, ValueError):
+            return  # nobody listens; it was counted
+
+
+def _is_kept(event: str, outcome: str) -> bool:
+    """Tell whether the owner sees it; whoever is locked out may knock without end."""
+    return kind_of(event).kept and outcome != "locked"
+
+
+def _as_line(at: float, fields: Mapping[str, str]) -> str:
+    when = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+    line = ""
+    for longest in (_LONGEST, _SHORTER):
+        kept = {key: plain(value, longest) for key, value in fields.items() if value}
+        line = json.dumps({"time": when.replace("+00:00", "Z"), **kept})
+        if len(line) < LONGEST_LINE:
+            break
+    return line

@@ -107,10 +107,14 @@ class PageRequest:
             raise BadRequest(f"the field {missing[0]} is missing")
         return {name: found.get(name, "") for name in (*fields, *optional)}
 
+    @property
+    def agent(self) -> str:
+        """How the browser calls itself, made harmless for store and log."""
+        return headers.plain(self.environ.get("HTTP_USER_AGENT", ""), 200)
+
     def visitor(self, device: str = "") -> Visitor:
-        """Return who is at the other end, made harmless for store and log."""
-        agent = headers.plain(self.environ.get("HTTP_USER_AGENT", ""), 200)
-        return Visitor(address=self.address, agent=agent, device=device)
+        """Return who is at the other end."""
+        return Visitor(address=self.address, agent=self.agent, device=device)
 
     def is_from_here(self) -> bool:
         """Tell whether nothing speaks against this POST coming from our own page.

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from tests.telemetry.asked import ALICE_HERE, NAUGHTY, NOON, Lines
+from totp_gate.errors import StoreUnavailable
+from totp_gate.model import Event
+from totp_gate.telemetry.audit import LONGEST_LINE, Audit, Occasion
+from totp_gate.telemetry.metrics import Meter
+
+
+@pytest.fixture
+def lines():
+    return Lines()
+
+
+@pytest.fixture
+def audit(lines):
+    return Audit(lines)
+
+
+def full(shelf):
+    raise OSError(28, "No space left on device")
+
+
+def value(meter, name, **labels):
+    """Return what /metrics says of one series."""
+    text = meter.text(NOON).decode()
+    inside = ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()))
+    series = re.escape(f"{name}{{{inside}}}" if labels else name)
+    return float(re.search(rf"^{series} (\S+)$", text, re.MULTILINE)[1])
+
+
+def test_a_line_says_when_what_from_where_to_whom(audit, lines):
+    audit.event(
+        ALICE_HERE,
+        "sign-out",
+        "success",
+        user="alice",
+        session="0123456789abcdef0123456789abcdef",
+        rule="admin",
+        detail="by form",
+    )
+
+    assert lines.parsed() == [
+        {
+            "time": "2026-03-01T12:00:00.250Z",
+            "event": "sign-out",
+            "outcome": "success",
+            "address": "192.0.2.7",
+            "user": "alice",
+            "request": "0123456789ab",
+            "session": "0123456789ab",
+            "rule": "admin",
+            "detail": "by form",
+        }
+    ]
+
+
+def test_the_address_stands_before_anything_a_stranger_chooses(audit, lines):
+    audit.sign_in(ALICE_HERE, "password", "failure", "password", user="alice")
+
+    start = '{"time": "2026-03-01T12:00:00.250Z", "event": "sign-in.password", '
+    assert lines.written[0].startswith(
+        start + '"outcome": "failure", "address": "192.0.2.7", "user"'
+    )
+
+
+def test_a_name_nobody_has_is_left_out(audit, lines):
+    audit.sign_in(
+        ALICE_HERE, "password", "failure", "unknown-user", user="my secret", known=False
+    )
+
+    assert "secret" not in lines.written[0]
+    assert "user" not in lines.parsed()[0]
+
+
+@pytest.mark.parametrize("naughty", NAUGHTY.values(), ids=NAUGHTY.keys())
+def test_whatever_a_stranger_sends_is_one_printable_line(audit, lines, naughty):
+    here = Occasion(now=NOON, address=naughty, request_id=naughty, agent=naughty)
+
+    audit.event(here, "refused", "failure", user=naughty, rule=naughty, detail=naughty)
+
+    (line,) = lines.written
+    assert re.fullmatch("[ -~]+", line)
+    assert len(line) < LONGEST_LINE
+    parsed = json.loads(line)
+    assert (parsed["event"], parsed["outcome"]) == ("refused", "failure")
+    assert all(text.isprintable() for text in parsed.values())
+
+
+def test_trouble_names_the_request_and_the_reason(audit, lines):
+    audit.trouble({"totp_gate.request_id": "abc"}, "closed", StoreUnavailable("busy"))
+
+    assert lines.parsed()[0] | {"time": ""} == {
+        "time": "",
+        "event": "trouble",
+        "outcome": "failure",
+        "request": "abc",
+        "detail": "closed: busy",
+    }
+
+
+def test_what_cannot_be_written_goes_to_standard_error_and_stops_nothing(capsys):
+    meter = Meter()
+    audit = Audit(full, meter=meter)
+
+    audit.event(ALICE_HERE, "sign-out", "success", user="alice")
+    audit.event(ALICE_HERE, "sign-out", "success", user="bob")
+
+    said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["event"] for line in said] == ["trouble", "sign-out", "sign-out"]
+    assert "No space left on device" in said[0]["detail"]
+    assert value(meter, "gate_audit_failures_total") == 2
+
+
+def test_nobody_is_stopped_where_standard_error_is_gone_too(monkeypatch):
+    monkeypatch.setattr("totp_gate.telemetry.audit.to_stderr", full)
+
+    Audit(full).event(ALICE_HERE, "sign-out", "success", user="alice")
+
+
+def test_events_and_sign_ins_are_counted(lines):
+    meter = Meter()
+    audit = Audit(lines, meter=meter)
+
+    audit.sign_in(ALICE_HERE, "code", "failure", "code", user="alice")
+
+    labels = {"step": "code", "result": "failure"}
+    assert value(meter, "gate_sign_ins_total", **labels) == 1
+    assert value(meter, "gate_events_total", event="sign-in.code") == 1
+
+
+def test_the_owner_can_see_what_happened_to_the_account(lines):
+    kept = []
+    audit = Audit(lines, keep=kept.append)
+
+    audit.sign_in(ALICE_HERE, "code", "failure", "code", user="alice")
+
+    assert kept == [
+        Event(
+            user="alice",
+            at=NOON,
+            event="sign-in.code",
+            outcome="failure",
+            address="192.0.2.7",
+            agent="Browser/1.0",
+            detail="code",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("event", "outcome", "user"),
+    [
+        pytest.param("sign-in.password", "failure", "", id="nobody there is"),
+        pytest.param("sign-in.code", "locked", "alice", id="knocking while locked"),
+        pytest.param("refused", "failure", "alice", id="asked for again and again"),
+    ],
+)
+def test_strangers_cannot_push_the_owners_events_out(lines, event, outcome, user):
+    kept = []
+
+    Audit(lines, keep=kept.append).event(ALICE_HERE, event, outcome, user=user)
+
+    assert kept == []
+
+
+def test_a_store_that_keeps_nothing_fails_no_request(lines):
+    def broken(event):
+        raise StoreUnavailable("the state is busy")
+
+    Audit(lines, keep=broken).event(ALICE_HERE, "sign-out", "success", user="alice")
+
+    assert [line["event"] for line in lines.parsed()] == ["sign-out", "trouble"]
+
+
+def test_every_line_is_offered_to_the_command_but_that_it_failed(lines):
+    told = []
+    audit = Audit(lines, tell=lambda event, line: told.append((event, line)))
+
+    audit.event(ALICE_HERE, "sign-out", "success", user="alice")
+    audit.trouble({}, "audit.command", "failed", tell=False)
+
+    assert told == [("sign-out", lines.written[0])]
+    assert len(lines.written) == 2

@@ -1,0 +1,168 @@
+"""The command that runs for chosen events: it may send a mail, or a message.
+
+It gets the event's JSON line on standard input and nothing else: its arguments are
+those of the settings, its environment holds a search path and a language. What it
+prints is thrown away. One runs at a time and for at most ``LONGEST_RUN`` seconds, so
+that a slow mail server costs a queue and no sign-in; what does not fit into the queue
+is not told, and the audit says so.
+
+The thread starts with the first event of a process. Under gevent it is a greenlet,
+which is why the end of the command is asked for instead of waited for, and why it is
+started by ``posix_spawn``: gevent's ``subprocess`` forks in Python, for which every
+connection to the state would be closed first.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+LONGEST_RUN = 10.0
+LONGEST_QUEUE = 100
+LAST_WORDS = 5.0
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LANG": "C.UTF-8",
+}
+
+
+class Hook:
+    """Runs *command* for each of *events*.
+
+    Args:
+        command: program (absolute path) and arguments; no shell is involved.
+        failed: told in words why an event did not reach the command.
+        longest_run: seconds after which it, and what it started, is killed.
+        longest_queue: how many events may wait.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        events: Iterable[str],
+        failed: Callable[[str], None],
+        *,
+        longest_run: float = LONGEST_RUN,
+        longest_queue: int = LONGEST_QUEUE,
+    ) -> None:
+        self._command = list(command)
+        self._events = frozenset(events)
+        self._failed = failed
+        self._longest_run = longest_run
+        self._longest_queue = longest_queue
+        self._lock = threading.Lock()
+        self._waiting: queue.Queue[str] = queue.Queue()
+        self._process = 0
+
+    def tell(self, event: str, line: str) -> None:
+        """Queue *line* if *event* was chosen; returns at once, never raises."""
+        if event not in self._events:
+            return
+        with self._lock:
+            if self._process != os.getpid():
+                self._begin()
+        try:
+            self._waiting.put_nowait(line)
+        except queue.Full:
+            self._failed(f"{self._longest_queue} events wait already; one was not told")
+
+    def finish(self, patience: float = LAST_WORDS) -> bool:
+        """Wait until nothing waits any more; False: *patience* seconds were too few."""
+        until = time.monotonic() + patience
+        while self._waiting.unfinished_tasks:
+            if time.monotonic() >= until:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def _begin(self) -> None:
+        """Start this process's thread; what waited before a fork is the parent's."""
+        self._process = os.getpid()
+        self._waiting = queue.Queue(self._longest_queue)
+        threading.Thread(
+            target=self._work, args=(self._waiting,), name="totp_gate-hook", daemon=True
+        ).start()
+        atexit.register(self.finish)
+
+    def _work(self, waiting: queue.Queue[str]) -> None:
+        while True:
+            line = waiting.get()
+            try:
+                reason = self._run(line)
+            except OSError as error:
+                reason = f"cannot be started ({error.strerror})"
+            if reason:
+                self._failed(f"{self._command[0]} {reason}")
+            waiting.task_done()
+
+    def _run(self, line: str) -> str:
+        """Run the command with *line*; return what went wrong, or nothing."""
+        process = _start(self._command, line.encode("ascii") + b"\n")
+        until = time.monotonic() + self._longest_run
+        killed = False
+        while (status := _status(process)) is None:
+            if not killed and time.monotonic() >= until:
+                killed = True
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process, signal.SIGKILL)
+            time.sleep(0.02)
+        if killed:
+            return f"was ended after {self._longest_run:g} seconds"
+        return f"failed (status {status})" if status else ""
+
+
+def _start(command: Sequence[str], given: bytes) -> int:
+    """Start *command*, with *given* to read, in a process group of its own; its id.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    reading, writing = os.pipe()
+    try:
+        # It fits into the pipe, so nobody waits for the command to read it.
+        os.write(writing, given)
+        os.close(writing)
+        nothing = (os.devnull, os.O_WRONLY, 0)
+        return os.posix_spawn(
+            command[0],
+            list(command),
+            ENVIRONMENT,
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, reading, 0),
+                (os.POSIX_SPAWN_OPEN, 1, *nothing),
+                (os.POSIX_SPAWN_OPEN, 2, *nothing),
+                *((os.POSIX_SPAWN_CLOSE, file) for file in _inheritable()),
+            ],
+            setpgroup=0,
+            setsigmask=[],
+            setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],
+        )
+    finally:
+        os.close(reading)
+
+
+def _inheritable() -> list[int]:
+    """Return the files a child would get: gunicorn's listening sockets, for one."""
+    found = []
+    for each in Path("/dev/fd").iterdir():
+        file = int(each.name)
+        with contextlib.suppress(OSError):
+            if file > 2 and os.get_inheritable(file):
+                found.append(file)
+    return found
+
+
+def _status(process: int) -> int | None:
+    """Return the exit status of *process*, None while it runs."""
+    try:
+        ended, status = os.waitpid(process, os.WNOHANG)
+    except ChildProcessError:
+        return 0  # somebody else was told it (gevent asks for all children at once)
+    return os.waitstatus_to_exitcode(status) if ended else None

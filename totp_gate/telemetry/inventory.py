@@ -1,0 +1,63 @@
+"""Every event there is, and what becomes of it.
+
+An event that is not listed here is a bug, which a test finds by reading the code: every
+call of ``Audit.event`` and ``Audit.sign_in`` names an event of this list, and every
+event of this list is written somewhere. At run time an unknown name is written like any
+other, since evidence must not be lost to a slip of the pen. ``docs/audit.md`` shows
+this list to operators.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+OUTCOMES = ("success", "failure", "locked")
+"""What may stand in ``outcome``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of event.
+
+    Attributes:
+        meaning: what happened, for operators; one sentence without its full stop.
+        kept: recent ones are shown to the owner of the account. Only what a stranger
+            cannot cause without bound, or it would push everything else out.
+        told: the command of ``[audit]`` runs for it, unless ``command_events`` says
+            otherwise: what an owner wants to hear of even if they never look.
+    """
+
+    meaning: str
+    kept: bool = False
+    told: bool = False
+
+
+EVENTS: dict[str, Kind] = {
+    "sign-in.password": Kind("A user name and a password were judged", kept=True),
+    "sign-in.code": Kind(
+        "A one-time code was judged; with its success a session begins", kept=True
+    ),
+    "sign-out": Kind("Somebody ended their session", kept=True),
+    "enrollment": Kind(
+        "A second factor was connected to an account", kept=True, told=True
+    ),
+    "refused": Kind("The policy refused a request, whatever would be proven"),
+    "form-refused": Kind(
+        "A form came from elsewhere, too late or without its cookie (CSRF)"
+    ),
+    "request-refused": Kind("A request to a page of the gate broke the rules of HTTP"),
+    "trouble": Kind("A part of the gate or the application behind it failed"),
+}
+"""By name; the names are part of what others may rely on."""
+
+UNKNOWN = Kind("An event that is missing in the list")
+
+
+def kind_of(event: str) -> Kind:
+    """Return what becomes of *event*; of an unknown one, nothing but its line."""
+    return EVENTS.get(event, UNKNOWN)
+
+
+def told_events() -> tuple[str, ...]:
+    """Return the events for which the command runs if the settings name none."""
+    return tuple(name for name, kind in EVENTS.items() if kind.told)

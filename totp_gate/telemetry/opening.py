@@ -1,0 +1,43 @@
+"""The audit and the meter as the settings want them, wired together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from totp_gate.model import Event
+from totp_gate.telemetry.audit import Audit
+from totp_gate.telemetry.hook import Hook
+from totp_gate.telemetry.metrics import Meter
+from totp_gate.telemetry.sinks import open_sink
+
+
+def open_audit(
+    target: str,
+    *,
+    command: Sequence[str] = (),
+    events: Sequence[str] = (),
+    keep: Callable[[Event], None] | None = None,
+    meter: Meter | None = None,
+) -> Audit:
+    """Return an audit that writes to *target* (``sinks.open_sink``).
+
+    Args:
+        command: runs for each of *events*; empty: none does.
+        keep: takes what the owner of an account may see.
+        meter: counts events and what went wrong with them.
+
+    Raises:
+        ConfigError: *target* cannot be opened.
+    """
+    counts = meter or Meter()
+    sink = open_sink(target)
+    if not command:
+        return Audit(sink, keep=keep, meter=counts)
+
+    def failed(reason: str) -> None:
+        counts.count("gate_hook_failures_total")
+        audit.trouble({}, "audit.command", reason, tell=False)
+
+    hook = Hook(command, events, failed)
+    audit = Audit(sink, keep=keep, tell=hook.tell, meter=counts)
+    return audit

@@ -1,0 +1,148 @@
+"""The parts of the gate, watched: as they are, and counted.
+
+Each is put in place of the part where everything is wired (``app``), so that neither a
+store nor the hashing of passwords knows that anybody counts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from totp_gate.core.passwords import Passwords, Profile, Runner, Verdict, call_here
+from totp_gate.errors import Overloaded, StoreUnavailable
+from totp_gate.stores.base import Store
+from totp_gate.telemetry.figures import OTHER
+from totp_gate.telemetry.metrics import Meter
+
+T = TypeVar("T")
+
+_READS = """
+    user users authenticators last_step session sessions count_sessions revoked_since
+    last_revocation link recovery_left browsers count counts events
+"""
+_WRITES = """
+    add_users save_user save_password remove_user add_authenticator
+    rename_authenticator remove_authenticator remove_authenticators replace_sealed
+    accept_step add_session touch_session replace_session end_session end_sessions
+    forget_expired add_link take_link redeem_link replace_recovery spend_recovery
+    add_browser rotate_browser forget_browser forget_browsers begin_attempt forgive
+    bound_counts add_event ping
+"""
+READS = frozenset(_READS.split())
+WRITES = frozenset(_WRITES.split())
+"""Methods of a store that are timed; the others cost next to nothing."""
+
+
+def watched_store(store: Store, meter: Meter) -> Store:
+    """Return *store*, each of its operations timed and its failures counted."""
+    return cast("Store", _WatchedStore(store, meter))
+
+
+class _WatchedStore:
+    """Has the methods of a store as attributes, so a call costs one look-up more."""
+
+    def __init__(self, store: Store, meter: Meter) -> None:
+        self._store = store
+        for name in READS:
+            self._watch(name, "read", meter)
+        for name in WRITES:
+            self._watch(name, "write", meter)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what is not timed, and remember it."""
+        found = getattr(self._store, name)
+        setattr(self, name, found)
+        return found
+
+    def _watch(self, name: str, operation: str, meter: Meter) -> None:
+        if hasattr(self._store, name):
+            setattr(self, name, _timed(getattr(self._store, name), operation, meter))
+
+
+def _timed(
+    method: Callable[..., Any], operation: str, meter: Meter
+) -> Callable[..., Any]:
+    @wraps(method)
+    def timed(*args: Any, **kwargs: Any) -> Any:
+        begun = time.perf_counter()
+        try:
+            return method(*args, **kwargs)
+        except StoreUnavailable:
+            meter.count("gate_store_failures_total", operation)
+            raise
+        finally:
+            spent = time.perf_counter() - begun
+            meter.observe("gate_store_seconds", spent, operation)
+
+    return timed
+
+
+class WatchedPasswords(Passwords):
+    """``Passwords``, with their time, and how many are at work or wait."""
+
+    def __init__(
+        self, profile: Profile, meter: Meter, *, run: Runner = call_here
+    ) -> None:
+        self._meter = meter
+        self._do = run
+        super().__init__(profile, run=self._timed_run)
+
+    def hash(self, password: str) -> str:
+        """Return the hash of *password*; see ``Passwords``."""
+        with self._in_progress():
+            return super().hash(password)
+
+    def verify(self, stored: str | None, password: str) -> Verdict:
+        """Judge *password* against the hash *stored*; see ``Passwords``."""
+        with self._in_progress():
+            return super().verify(stored, password)
+
+    @contextmanager
+    def _in_progress(self) -> Iterator[None]:
+        self._meter.count("gate_passwords_in_progress")
+        try:
+            yield
+        except Overloaded:
+            self._meter.count("gate_passwords_refused_total")
+            raise
+        finally:
+            self._meter.count("gate_passwords_in_progress", by=-1)
+
+    def _timed_run(self, work: Callable[[], T], /) -> T:
+        begun = time.perf_counter()
+        try:
+            return self._do(work)
+        finally:
+            self._meter.observe("gate_password_seconds", time.perf_counter() - begun)
+
+
+class UpstreamCounts:
+    """Counts what the proxy says (``upstream.observer``)."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+
+    def answered(self, status: int, seconds: float, *, reused: bool) -> None:
+        """Count an answer, and how long its head took."""
+        hundreds = f"{status // 100}xx" if 100 <= status < 600 else OTHER
+        self._meter.count(
+            "gate_upstream_answers_total", hundreds, "reused" if reused else "new"
+        )
+        self._meter.observe("gate_upstream_seconds", seconds)
+
+    def failed(self, kind: str) -> None:
+        """Count a request without an answer."""
+        self._meter.count("gate_upstream_failures_total", kind)
+
+    def tunnel_opened(self) -> None:
+        """Count an open tunnel."""
+        self._meter.count("gate_tunnels_opened_total")
+        self._meter.count("gate_tunnels")
+
+    def tunnel_closed(self, _seconds: float) -> None:
+        """Count one less."""
+        self._meter.count("gate_tunnels", by=-1)
