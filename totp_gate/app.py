@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from gunicorn.util import import_app
 
@@ -28,7 +28,7 @@ from totp_gate.core.passwords import Passwords, Profile
 from totp_gate.core.policy import Policy
 from totp_gate.core.sealing import Sealer
 from totp_gate.core.signing import Tokens
-from totp_gate.errors import ConfigError
+from totp_gate.errors import ConfigError, UpstreamUnavailable
 from totp_gate.gate import GateMiddleware, Parts
 from totp_gate.model import Identity, Session, User
 from totp_gate.stores.base import Store
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Clock = Callable[[], float]
+Check = Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +88,8 @@ class Gate(GateMiddleware):
     Args:
         app: the application.
         settings: path of the settings file, or settings that were read already.
-        clock: Unix seconds, for tests.
+        clock: Unix seconds, for tests. profile: what a password hash costs.
+        checks: what else has to work before ``/readyz`` says so, by name.
 
     Raises:
         ConfigError: something about the settings, the keys or the state is wrong; the
@@ -102,10 +104,11 @@ class Gate(GateMiddleware):
         *,
         clock: Clock = time.time,
         profile: Profile | None = None,
+        checks: Mapping[str, Check] | None = None,
     ) -> None:
         config = settings if isinstance(settings, Config) else load_config(settings)
         self.accounts = open_accounts(config, clock=clock, profile=profile)
-        super().__init__(app, furnish(self.accounts))
+        super().__init__(app, furnish(self.accounts, checks or {}))
 
 
 def create_app(settings: str | Path | None = None) -> WSGIApplication:
@@ -125,12 +128,12 @@ def create_app(settings: str | Path | None = None) -> WSGIApplication:
         raise ConfigError([("upstream", reason)])
     if upstream.app:
         return Gate(load_upstream(upstream.app, config.folder), config)
-    gate = Gate(_Later(), config)
     proxy = Proxy(
-        config.destination(), limits=config.upstream_limits(), trouble=_page(gate)
+        config.destination(),
+        limits=config.upstream_limits(),
+        trouble=_page(Trouble(_pages(config))),
     )
-    gate.app = proxy
-    return gate
+    return Gate(proxy, config, checks={"upstream": _reaching(proxy)})
 
 
 def open_accounts(
@@ -187,17 +190,12 @@ def open_accounts(
     )
 
 
-def furnish(accounts: Accounts) -> Parts:
-    """Return the web side over *accounts*."""
+def furnish(accounts: Accounts, checks: Mapping[str, Check]) -> Parts:
+    """Return the web side over *accounts*; *checks* as in ``Gate``."""
     config = accounts.config
     insecure = config.gate.insecure_http
     names = CookieNames.under(insecure=insecure)
-    pages = Pages(
-        site=config.gate.name,
-        prefix=config.gate.prefix,
-        theme=config.gate.theme,
-        insecure=insecure,
-    )
+    pages = _pages(config)
     desk = Desk(
         pages=pages,
         trouble=Trouble(pages),
@@ -230,7 +228,7 @@ def furnish(accounts: Accounts) -> Parts:
             dress=identity.dress,
             clock=accounts.clock,
         ),
-        routes=_routes(accounts, desk),
+        routes=_routes(accounts, desk, checks),
         admission=Admission(pages, prefix=config.gate.prefix),
         trouble=desk.trouble,
         audit=desk.audit,
@@ -310,28 +308,40 @@ class _Identity:
         }
 
 
-class _Later:
-    """Stands where the proxy will be; answers nothing."""
-
-    def __call__(self, _environ: Any, _start_response: Any) -> list[bytes]:
-        raise ConfigError([("upstream", "is not there yet")])
-
-
 def _header_text(text: str) -> str:
     """Return *text* as WSGI wants it: UTF-8 octets as latin-1 characters (PEP 3333)."""
     return plain(text).encode().decode("latin-1")
 
 
-def _page(gate: Gate) -> Callable[..., Any]:
+def _pages(config: Config) -> Pages:
+    return Pages(
+        site=config.gate.name,
+        prefix=config.gate.prefix,
+        theme=config.gate.theme,
+        insecure=config.gate.insecure_http,
+    )
+
+
+def _page(trouble: Trouble) -> Callable[..., Iterable[bytes]]:
+    """Return what renders the proxy's error answers as pages of the gate."""
+
     def answer(
         environ: WSGIEnvironment, start_response: StartResponse, status: int, _: str
-    ) -> Any:
-        return gate.trouble(environ, status)(environ, start_response)
+    ) -> Iterable[bytes]:
+        return trouble.answer(environ, status)(environ, start_response)
 
     return answer
 
 
-def _routes(accounts: Accounts, desk: Desk) -> Routes:
+def _reaching(proxy: Proxy) -> Check:
+    def check() -> None:
+        if not proxy.reachable():
+            raise UpstreamUnavailable("the upstream cannot be reached")
+
+    return check
+
+
+def _routes(accounts: Accounts, desk: Desk, checks: Mapping[str, Check]) -> Routes:
     config = accounts.config
     first_login = config.second_factor.enrollment == "first-login"
     signin = SignInPages(
@@ -345,5 +355,5 @@ def _routes(accounts: Accounts, desk: Desk) -> Routes:
         issuer=config.gate.name,
         first_login=first_login,
     )
-    checks = {"store": accounts.store.ping}
-    return Routes(desk, signin, enrollment, StatusPages(desk, checks))
+    status = StatusPages(desk, {"store": accounts.store.ping, **checks})
+    return Routes(desk, signin, enrollment, status)

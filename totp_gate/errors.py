@@ -6,6 +6,7 @@ GateError
 ├── Conflict           what was asked for contradicts what is there
 ├── StoreUnavailable   the store cannot be read or written
 ├── Overloaded         more work than the process may take on at once
+├── UpstreamUnavailable  the application behind the gate cannot be reached
 ├── SealBroken         a sealed secret cannot be opened
 └── BadRequest         a request no two parsers would read alike
 
@@ -60,6 +61,10 @@ class Overloaded(GateError):
     def __init__(self, reason: str, *, retry_after: int = 5) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+
+
+class UpstreamUnavailable(GateError):
+    """The application behind the gate cannot be reached."""
 
 
 class SealBroken(GateError):

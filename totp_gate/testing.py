@@ -27,7 +27,7 @@ from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.test import Client, TestResponse
+from werkzeug.test import Client, EnvironBuilder, TestResponse
 
 from totp_gate.app import Gate
 from totp_gate.config import load_config
@@ -81,12 +81,15 @@ class Browser(Client):
     ``headers={"Accept": "application/json"}`` to be a program.
     """
 
-    def open(self, *args: Any, headers: Any = None, **kwargs: Any) -> TestResponse:
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
         """Send one request."""
-        sent = {"Accept": "text/html,application/xhtml+xml"}
-        sent.update(dict(headers or {}))
-        kwargs.setdefault("base_url", self.origin)
-        return super().open(*args, headers=sent, **kwargs)
+        if not (args and isinstance(args[0], EnvironBuilder)):
+            sent = {"Accept": "text/html,application/xhtml+xml"}
+            sent.update(dict(kwargs.get("headers") or {}))
+            kwargs["headers"] = sent
+            kwargs.setdefault("base_url", self.origin)
+            kwargs.setdefault("environ_base", {"REMOTE_ADDR": "127.0.0.1"})
+        return super().open(*args, **kwargs)
 
     origin = ORIGIN
 
@@ -132,7 +135,7 @@ class Installation:
     def add_user(
         self,
         name: str,
-        password: str = "correct horse battery",
+        password: str = "correct horse battery",  # noqa: S107 - for tests
         *,
         groups: Iterable[str] = (),
         enrolled: bool = True,

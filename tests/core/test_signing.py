@@ -32,9 +32,7 @@ def test_references_are_distinct_and_long(tokens):
     assert all(len(tokens.verify("session", one)) == 24 for one in references)
 
 
-@pytest.mark.parametrize(
-    ("made", "used"), [pair for pair in itertools.permutations(PURPOSES, 2)]
-)
+@pytest.mark.parametrize(("made", "used"), list(itertools.permutations(PURPOSES, 2)))
 def test_no_kind_of_token_stands_in_for_another(tokens, made, used):
     assert tokens.verify(used, tokens.reference(made)) is None
     assert tokens.read(used, tokens.write(made, {"a": 1})) is None

@@ -6,7 +6,7 @@ import pytest
 
 from tests.applications import echo
 from totp_gate.model import Level
-from totp_gate.testing import Installation
+from totp_gate.testing import Browser, Installation
 
 NAMES = ["Remote-User", "Remote-Groups", "Remote-Name", "Remote-Email"]
 FORGED = [
@@ -127,11 +127,13 @@ def test_a_trusted_proxy_tells_the_address_of_the_client(tmp_path):
         pytest.param("totp_gate=old; {gate}; a=1", "a=1", id="without the prefix too"),
     ],
 )
-def test_the_application_never_sees_our_cookies(browser, header, left):
+def test_the_application_never_sees_our_cookies(installation, browser, header, left):
     cookie = browser.get_cookie("__Host-totp_gate", domain="app.example.com")
     header = header.format(gate=f"__Host-totp_gate={cookie.value}")
 
-    environ = browser.get("/", environ_overrides={"HTTP_COOKIE": header}).json
+    client = Browser(installation.gate, use_cookies=False)
+
+    environ = client.get("/", headers={"Cookie": header}).json
 
     assert environ.get("HTTP_COOKIE") == left
 

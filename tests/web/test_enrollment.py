@@ -59,7 +59,7 @@ def test_a_right_password_enrolls_where_the_setting_allows_it(open_house):
 
 
 def test_a_right_password_alone_enrolls_nothing_by_default(installation):
-    browser, bob, answer = first_login(installation)
+    browser, _, answer = first_login(installation)
 
     assert answer.status_code == 403
     assert "enrollment link" in answer.text

@@ -185,11 +185,12 @@ def test_a_sign_out_form_of_another_session_does_nothing(installation, alice, br
     assert browser.get("/").status_code == 200
 
 
-def test_a_duplicated_session_cookie_is_no_session(browser):
+def test_a_duplicated_session_cookie_is_no_session(installation, browser):
     value = browser.get_cookie(SESSION, domain=HOST).value
     twice = f"{SESSION}={value}; {SESSION}={value}"
 
-    answer = browser.get("/", environ_overrides={"HTTP_COOKIE": twice})
+    client = Browser(installation.gate, use_cookies=False)
+    answer = client.get("/", headers={"Cookie": twice})
 
     assert answer.status_code == 303
 
@@ -201,9 +202,8 @@ def test_a_duplicated_session_cookie_is_no_session(browser):
 def test_only_the_exact_name_is_believed(installation, browser, name):
     value = browser.get_cookie(SESSION, domain=HOST).value
 
-    answer = installation.client().get(
-        "/", environ_overrides={"HTTP_COOKIE": f"{name}={value}"}
-    )
+    client = Browser(installation.gate, use_cookies=False)
+    answer = client.get("/", headers={"Cookie": f"{name}={value}"})
 
     assert answer.status_code == 303
 

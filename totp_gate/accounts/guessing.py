@@ -1,10 +1,10 @@
 """Counting attempts before they are judged, so that nobody can guess their way in.
 
 Strategy: an attempt is counted as a failure first, under the account and under the
-client's address, in one transaction of the store; then it is judged; then it is forgiven
-if it was right. However many arrive at once, on however many workers, no more are judged
-than the budget allows. Passwords and codes have counts of their own: a right password
-alone forgives nothing of the codes, only a complete sign-in does.
+client's address, in one transaction of the store; then it is judged; then it is
+forgiven if it was right. However many arrive at once, on however many workers, no more
+are judged than the budget allows. Passwords and codes have counts of their own: a right
+password alone forgives nothing of the codes, only a complete sign-in does.
 
 Names nobody has are counted like others, under a digest, in a table that stays small. A
 browser that has signed the user in before has a count of its own: strangers cannot lock

@@ -170,8 +170,8 @@ class Arrivals:
     ) -> Caller:
         address = headers.client_address(peer, said[0], self._trusted)
         if trusted:
-            scheme = headers.client_scheme(peer, said[1], self._trusted, scheme=scheme)
-            host = headers.client_host(peer, said[2], self._trusted, host=host or "")
+            scheme = headers.client_scheme(peer, scheme, said[1], self._trusted)
+            host = headers.client_host(peer, host or "", said[2], self._trusted)
         named = clean_host(host or "") or ""
         forwarded = {
             "HTTP_X_FORWARDED_FOR": address,

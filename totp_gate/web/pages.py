@@ -120,7 +120,8 @@ class Pages:
         """
         context.setdefault("notice", None)
         context.setdefault("notice_kind", "error")
-        text = self._environment.get_template(template).render(user=user, **context)
+        page = self._environment.get_template(template)
+        text = page.render(user=user, status=status, **context)
         return self.finish(Answer(text, status=status), headers)
 
     def finish(self, answer: Answer, headers: Iterable[tuple[str, str]] = ()) -> Answer:
