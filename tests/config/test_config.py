@@ -57,6 +57,12 @@ def test_settings_reach_the_parts(files):
     assert config.upstream_limits().max_tunnels == 7
 
 
+def test_a_session_may_live_as_long_without_activity_as_with_it(files):
+    config = files.load(GATE + '[session]\nidle = "24h"')
+
+    assert config.limits().idle == config.limits().lifetime
+
+
 def test_a_destination_needs_a_url(files):
     with pytest.raises(ValueError, match=r"upstream\.url"):
         files.load(GATE + '[upstream]\napp = "a:b"').destination()
@@ -237,6 +243,7 @@ def test_every_single_setting_has_a_name_in_the_environment(files):
         pytest.param("TOTP_GATE__", "1", "TOTP_GATE__", "unset it", id="no name"),
         pytest.param("TOTP_GATE__USERS__0__NAME", "x", "TOTP_GATE__USERS__0__NAME", "into the file", id="a user"),
         pytest.param("TOTP_GATE__SESSION__IDLE", "1w", "session.idle (TOTP_GATE__SESSION__IDLE)", "write it like", id="no duration"),
+        pytest.param("TOTP_GATE__SESSION__IDLE", "30", "session.idle (TOTP_GATE__SESSION__IDLE)", '"30s"', id="no unit"),
         pytest.param("TOTP_GATE__SERVER__WORKERS", "two", "server.workers (TOTP_GATE__SERVER__WORKERS)", "whole number", id="no number"),
         pytest.param("TOTP_GATE__GATE__INSECURE_HTTP", "maybe", "gate.insecure_http (TOTP_GATE__GATE__INSECURE_HTTP)", "true or false", id="no truth"),
         pytest.param("TOTP_GATE__GATE__TRUSTED_PROXIES", "[1", "gate.trusted_proxies (TOTP_GATE__GATE__TRUSTED_PROXIES)", "list", id="no JSON"),

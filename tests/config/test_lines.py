@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from totp_gate.config.durations import seconds
+from totp_gate.config.durations import Duration, seconds
 from totp_gate.config.lines import Lines
 
 TEXT = '''\
@@ -13,7 +13,7 @@ top = "a # b = [c" # idle = 3
 long = """
 [not.a.table]
 key = "quoted \\""" still"
-""""" # closed by five
+"""" # "[ closed by four
 raw = \'\'\'
 [[no]] '' \\
 \'\'\'
@@ -87,3 +87,10 @@ def test_what_a_table_lacks_is_near_the_table():
 )
 def test_a_duration_is_a_number_and_a_unit(text, length):
     assert seconds(text) == length
+
+
+@pytest.mark.parametrize("value", ["0", 0])
+def test_a_duration_that_may_be_off_is_off_by_zero(value):
+    assert Duration("1m", "1d", "to try it", off=True).read(value) == 0
+    with pytest.raises(ValueError, match="out of bounds"):
+        Duration("1m", "1d", "to try it").read(value)

@@ -269,6 +269,17 @@ def test_a_contradiction_is_not_told_of_a_setting_that_is_wrong_anyway(files):
     assert keys == ["session.lifetime (line 5)"]
 
 
+def test_a_wrong_value_in_a_list_hides_no_contradiction(files):
+    text = GATE + 'trusted_proxies = [1, 2]\n[session]\nidle = "48h"'
+    keys = [key for key, _ in files.problems(text)]
+
+    assert keys == [
+        "gate.trusted_proxies[1] (line 3)",
+        "gate.trusted_proxies[2] (line 3)",
+        "session.idle (line 5)",
+    ]
+
+
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660, 0o700])
 def test_keys_that_others_may_touch_are_refused(files, mode):
     (files.folder / "gate.keys").chmod(mode)

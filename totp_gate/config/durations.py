@@ -26,6 +26,8 @@ def seconds(text: str) -> int:
         return int(written[1]) * _UNITS[written[2]]
     if text.strip() == "0":
         return 0
+    if re.fullmatch(r"[0-9]{1,9}", text.strip()):
+        raise ValueError(f'needs a unit: write "{text.strip()}s" for seconds')
     raise ValueError(f"is no duration: {HOW}")
 
 
@@ -51,8 +53,8 @@ class Duration:
         Raises:
             ValueError: it is no duration or out of bounds.
         """
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-            raise ValueError(f'needs a unit: write "{value}s" for seconds')
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
         if not isinstance(value, str):
             raise ValueError(f"must be a duration in quotes: {HOW}")  # noqa: TRY004
         length = seconds(value)

@@ -94,7 +94,7 @@ def _statements(text: str) -> Iterator[tuple[str, int]]:
     start = depth = seen = 0
     line = 1
     head = ""
-    text = text.replace("\r\n", "\n") + "\n"
+    text += "\n"
     for piece in _PIECES.finditer(text):
         kind = piece.lastgroup
         if kind == "open":

@@ -15,7 +15,6 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from totp_gate.config.base import Complaint, Place, Section
-from totp_gate.config.durations import Duration
 from totp_gate.config.lines import Lines
 from totp_gate.errors import ConfigError
 
@@ -174,7 +173,7 @@ def _value(text: str, field: FieldInfo) -> object:
     numbers = kind is int or (
         get_origin(kind) is Literal and isinstance(get_args(kind)[0], int)
     )
-    if numbers and not any(isinstance(each, Duration) for each in field.metadata):
+    if numbers:
         return int(text) if re.fullmatch(r"\s*-?[0-9]{1,18}\s*", text) else text
     return text
 
