@@ -1,0 +1,73 @@
+"""``check``: all problems, or what there is."""
+
+from __future__ import annotations
+
+import json
+
+from tests.cli.conftest import Terminal
+from tests.servers import free_port
+from totp_gate.testing import write_settings
+
+
+def test_a_good_installation_is_summed_up(alice: Terminal):
+    told = alice.do("check")
+
+    assert told.startswith(f"ok: {alice.path}")
+    assert "origins: https://app.example.com" in told
+    assert "users: 1 (0 in the settings file)" in told
+    assert "keys: 1" in told
+
+
+def test_problems_of_all_parts_are_named_at_once(terminal: Terminal):
+    write_settings(terminal.folder, '[upstream]\napp = "nowhere:app"\n')
+    (terminal.folder / "gate.keys").write_text("nonsense\n")
+    (terminal.folder / "gate.db").write_bytes(b"nonsense" * 1000)
+    (terminal.folder / "gate.db").chmod(0o600)
+
+    complaint = terminal.refused("check", code=2)
+
+    for key in ("upstream.app", "gate.keys_file", "gate.state"):
+        assert key in complaint
+
+
+def test_an_application_that_is_not_there_is_a_warning(alice: Terminal):
+    url = f"http://127.0.0.1:{free_port()}"
+    write_settings(alice.folder, f'[upstream]\nurl = "{url}"\n')
+
+    result = alice.run("check")
+
+    assert result.exit_code == 0
+    assert f"warning: upstream.url: {url} does not answer" in result.stderr
+
+
+def test_a_gate_without_users_is_a_warning(terminal: Terminal):
+    terminal.do("user", "list")
+
+    assert "totp-gate user add" in terminal.run("check").stderr
+
+
+def test_the_state_is_not_made(terminal: Terminal):
+    result = terminal.run("check")
+
+    assert result.exit_code == 0
+    assert "not there yet" in result.stderr
+    assert not (terminal.folder / "gate.db").exists()
+
+
+def test_the_lost_key_of_a_stored_secret_is_a_warning(alice: Terminal):
+    (alice.folder / "gate.keys").unlink()
+    alice.do("key", "init")
+
+    assert "the key of 1 stored secret(s)" in alice.run("check").stderr
+
+
+def test_programs_get_problems_too(alice: Terminal):
+    assert alice.json("check")["ok"] is True
+
+    write_settings(alice.folder, '[upstream]\napp = "nowhere:app"\n')
+    result = alice.run("check", "--json")
+
+    assert result.exit_code == 2
+    told = json.loads(result.stdout)
+    assert told["ok"] is False
+    assert told["problems"][0][0] == "upstream.app"

@@ -1,0 +1,314 @@
+"""``user``: people come, change and go."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.conftest import PASSWORD, Terminal
+from totp_gate.accounts.guessing import Visitor
+from totp_gate.core.passwords import Passwords, Profile
+from totp_gate.core.signing import digest
+from totp_gate.model import Session, User
+from totp_gate.testing import write_settings
+
+HASH = Passwords(Profile.cheap_for_tests()).hash(PASSWORD)
+IN_FILE = f"""
+[[users]]
+name = "carol"
+password_hash = '{HASH}'
+groups = ["staff"]
+"""
+
+
+def stored(terminal: Terminal, name: str) -> User | None:
+    accounts = terminal.open()
+    try:
+        return accounts.store.user(name)
+    finally:
+        accounts.store.close()
+
+
+def purpose(terminal: Terminal, link: str) -> str | None:
+    """What the link is good for; None: nothing (any more)."""
+    accounts = terminal.open()
+    secret = link.rpartition("/enroll/")[2]
+    found = accounts.enrollment.look_up(secret, now=terminal.clock())
+    accounts.store.close()
+    return found and found.purpose
+
+
+def sign_in(terminal: Terminal, name: str) -> None:
+    accounts = terminal.open()
+    user = accounts.store.user(name)
+    now = terminal.clock()
+    accounts.store.add_session(
+        Session(
+            id=digest(f"{name}{now}"),
+            user=name,
+            created=now,
+            seen=now,
+            password_at=now,
+            second_factor_at=now,
+            credential=user.credential if user else "",
+        )
+    )
+    accounts.store.close()
+
+
+def sessions(terminal: Terminal) -> list[str]:
+    return [each["user"] for each in terminal.json("session", "list")]
+
+
+def test_a_new_user_gets_a_link_to_enroll(terminal: Terminal):
+    words = ["--group", "staff", "--group", "ops", "--email", "bob@example.com"]
+    told = terminal.json("user", "add", "  Bob ", *words)
+
+    assert told["name"] == "bob"
+    assert told["link"].startswith("https://app.example.com/_gate/enroll/")
+    assert purpose(terminal, told["link"]) == "password-and-authenticator"
+    user = stored(terminal, "bob")
+    assert user is not None
+    assert (user.display, user.email, user.groups) == (
+        "Bob",
+        "bob@example.com",
+        ("staff", "ops"),
+    )
+
+
+def test_the_secret_of_a_link_is_not_in_the_state(terminal: Terminal):
+    secret = terminal.json("user", "add", "bob")["link"].rpartition("/")[2]
+
+    octets = b"".join(each.read_bytes() for each in terminal.folder.glob("gate.db*"))
+    assert secret.encode() not in octets
+
+
+def test_a_link_is_good_as_long_as_was_said(terminal: Terminal):
+    link = terminal.json("user", "add", "bob", "--valid", "30m")["link"]
+    terminal.clock.tick(29 * 60)
+    assert purpose(terminal, link)
+
+    terminal.clock.tick(61)
+    assert purpose(terminal, link) is None
+
+
+def test_a_user_with_a_password_enrolls_only_an_authenticator(terminal: Terminal):
+    words = ["user", "add", "bob", "--password-stdin"]
+    told = terminal.json(*words, input=PASSWORD + "\n")
+
+    assert purpose(terminal, told["link"]) == "authenticator"
+    user = stored(terminal, "bob")
+    assert user is not None
+    assert user.password_hash is not None
+    accounts = terminal.open()
+    assert accounts.passwords.verify(user.password_hash, PASSWORD).right
+    accounts.store.close()
+
+
+def test_a_weak_password_is_refused_with_the_reason(terminal: Terminal):
+    words = ["user", "add", "bob", "--password-stdin"]
+    complaint = terminal.refused(*words, input="password\n")
+
+    assert "most common passwords" in complaint
+    assert stored(terminal, "bob") is None
+
+
+def test_no_link_is_made_where_none_is_wanted(terminal: Terminal):
+    assert "link" not in terminal.do("user", "add", "bob", "--no-link")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        pytest.param("ALICE", "there is a user called alice", id="another spelling"),
+        pytest.param("\u0430lice", "mixes Cyrillic and Latin", id="mixed scripts"),
+        pytest.param("carol", "there is a user called carol (file)", id="in the file"),
+    ],
+)
+def test_a_name_that_is_taken_or_looks_so_is_refused(
+    alice: Terminal, name: str, words: str
+):
+    write_settings(alice.folder, IN_FILE)
+    result = alice.run("user", "add", name)
+
+    assert result.exit_code in {1, 2}
+    assert words in result.stderr
+
+
+def test_a_name_that_only_looks_taken_is_refused(terminal: Terminal):
+    terminal.do("user", "add", "\u0430\u0440\u0440\u0435", "--no-link")  # all Cyrillic
+
+    assert "looks like" in terminal.refused("user", "add", "appe")
+
+
+def test_users_of_both_places_are_listed(alice: Terminal):
+    write_settings(alice.folder, IN_FILE)
+    alice.do("user", "add", "bob", "--no-link")
+
+    listed = {each["name"]: each for each in alice.json("user", "list")}
+
+    assert {name: each["source"] for name, each in listed.items()} == {
+        "alice": "store",
+        "bob": "store",
+        "carol": "file",
+    }
+    states = {name: each["state"] for name, each in listed.items()}
+    assert states["alice"] == "ready"
+    assert states["bob"] == "has no password"
+    assert states["carol"] == "has no authenticator"
+    table = alice.do("user", "list").splitlines()
+    assert table[0].split() == ["NAME", "DISPLAY", "GROUPS", "KEPT", "IN", "STATE"]
+    assert len(table) == 4
+
+
+def test_everything_of_a_user_is_shown_but_no_secret(alice: Terminal):
+    sign_in(alice, "alice")
+    shown = alice.json("user", "show", "Alice")
+
+    assert shown["state"] == "ready"
+    assert shown["password"] == "argon2id"
+    assert shown["sessions"] == 1
+    assert shown["authenticators"][0]["name"] == "Phone"
+    assert shown["events"][0]["event"] == "user.added"
+    text = alice.do("user", "show", "alice")
+    assert "Phone (totp" in text
+    for told in (text, str(shown)):
+        assert "$argon2id" not in told
+        assert "s1.k" not in told
+
+
+def test_a_link_keeps_the_password_unless_told_otherwise(alice: Terminal):
+    first = alice.json("user", "link", "alice")["link"]
+    assert purpose(alice, first) == "authenticator"
+
+    second = alice.json("user", "link", "alice", "--new-password")["link"]
+    assert purpose(alice, second) == "password-and-authenticator"
+
+
+def test_a_new_link_kills_the_one_before(alice: Terminal):
+    first = alice.json("user", "link", "alice")["link"]
+    second = alice.json("user", "link", "alice")["link"]
+
+    assert purpose(alice, first) is None
+    assert purpose(alice, second)
+
+
+def test_a_new_password_ends_the_sessions(alice: Terminal):
+    sign_in(alice, "alice")
+    alice.do("user", "passwd", "alice", "--password-stdin", input="tofu-lake-river-9\n")
+
+    assert sessions(alice) == []
+    accounts = alice.open()
+    user = accounts.store.user("alice")
+    assert user is not None
+    assert accounts.passwords.verify(user.password_hash, "tofu-lake-river-9").right
+    accounts.store.close()
+
+
+def test_without_a_terminal_a_password_comes_from_standard_input(alice: Terminal):
+    assert "--password-stdin" in alice.refused("user", "passwd", "alice", code=2)
+
+
+def test_a_disabled_user_is_out_and_comes_back(alice: Terminal):
+    sign_in(alice, "alice")
+    alice.do("user", "disable", "alice")
+    assert sessions(alice) == []
+    assert alice.json("user", "show", "alice")["state"] == "disabled"
+
+    alice.do("user", "enable", "alice")
+    assert alice.json("user", "show", "alice")["state"] == "ready"
+
+
+def test_a_removed_user_takes_everything_along(alice: Terminal):
+    sign_in(alice, "alice")
+    alice.refused("user", "remove", "alice", code=2)
+    assert alice.json("user", "show", "alice")["authenticators"]
+
+    alice.do("user", "remove", "alice", "--yes")
+
+    assert sessions(alice) == []
+    assert alice.json("user", "list") == []
+    assert "no user called alice" in alice.refused("user", "show", "alice")
+
+
+def test_who_lost_the_second_factor_starts_anew_with_the_password(alice: Terminal):
+    sign_in(alice, "alice")
+    told = alice.json("user", "reset-second-factor", "alice")
+
+    assert told["authenticators_removed"] == 1
+    assert purpose(alice, told["link"]) == "authenticator"
+    assert sessions(alice) == []
+    shown = alice.json("user", "show", "alice")
+    assert shown["authenticators"] == []
+    assert shown["password"] == "argon2id"
+
+
+def test_failed_attempts_are_forgiven(alice: Terminal):
+    accounts = alice.open()
+    visitor = Visitor(address="192.0.2.7")
+    for _ in range(40):
+        accounts.guessing.begin(
+            "password", "alice", visitor, known=True, now=alice.clock()
+        )
+    accounts.store.close()
+    assert alice.json("user", "show", "alice")["state"] == "too many attempts"
+
+    assert "forgiven" in alice.do("user", "unlock", "alice")
+    assert alice.json("user", "show", "alice")["state"] == "ready"
+    assert "no failed attempts" in alice.do("user", "unlock", "alice")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["disable", "carol"],
+        ["enable", "carol"],
+        ["remove", "carol", "--yes"],
+        ["passwd", "carol", "--password-stdin"],
+        ["link", "carol", "--new-password"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_users_of_the_settings_file_are_changed_there(
+    terminal: Terminal, words: list[str]
+):
+    write_settings(terminal.folder, IN_FILE)
+    complaint = terminal.refused("user", *words, input=PASSWORD + "\n")
+
+    assert "gate.toml" in complaint
+    assert "[[users]]" in complaint
+
+
+def test_users_of_the_settings_file_enroll_by_link(terminal: Terminal):
+    write_settings(terminal.folder, IN_FILE)
+    told = terminal.json("user", "link", "carol")
+
+    assert purpose(terminal, told["link"]) == "authenticator"
+
+
+def test_an_authenticator_of_the_settings_file_is_reset_there(terminal: Terminal):
+    secret = terminal.do("otp", "secret").strip()
+    write_settings(terminal.folder, IN_FILE + f'totp_secret = "{secret}"\n')
+
+    complaint = terminal.refused("user", "reset-second-factor", "carol")
+    assert "remove totp_secret" in complaint
+    assert secret not in complaint
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["show", "nobody"],
+        ["link", "nobody"],
+        ["passwd", "nobody", "--password-stdin"],
+        ["disable", "nobody"],
+        ["enable", "nobody"],
+        ["unlock", "nobody"],
+        ["remove", "nobody", "--yes"],
+        ["reset-second-factor", "nobody"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_who_is_not_there_is_not_found(terminal: Terminal, words: list[str]):
+    complaint = terminal.refused("user", *words, input=PASSWORD + "\n")
+
+    assert "there is no user called nobody" in complaint

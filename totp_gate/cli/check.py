@@ -1,0 +1,184 @@
+"""``totp-gate check``: everything that is wrong, or what there is."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from sqlalchemy import make_url
+
+from totp_gate.cli.output import json_option, print_fields, print_json
+from totp_gate.cli.parts import Parts, pass_parts
+from totp_gate.errors import ConfigError, GateError
+
+if TYPE_CHECKING:
+    from totp_gate.config import Config
+    from totp_gate.core.keys import KeyRing
+
+_PATIENCE = 2.0
+
+Problems = list[tuple[str, str]]
+
+
+@click.command()
+@json_option
+@pass_parts
+def check(parts: Parts, as_json: bool) -> None:
+    """Say all that is wrong with the settings and what they name.
+
+    Reads the file and the environment, the keys and the state, imports the application
+    or knocks at its address. Ends with 2 if the gate would not start. Warnings are
+    what would start and still is not right.
+
+    \b
+    Example: totp-gate --config /etc/totp_gate/gate.toml check
+    """
+    config = parts.config
+    found = Findings(config)
+    if as_json:
+        print_json(
+            {
+                "ok": not found.problems,
+                "problems": [list(each) for each in found.problems],
+                "warnings": [list(each) for each in found.warnings],
+                **({} if found.problems else found.summary),
+            }
+        )
+    for name, reason in found.warnings:
+        click.echo(f"warning: {name}: {reason}", err=True)
+    if found.problems:
+        raise ConfigError(found.problems)
+    if not as_json:
+        print_fields([("ok", config.path), *found.summary.items()])
+
+
+class Findings:
+    """What was found out about an installation.
+
+    Attributes:
+        problems: what keeps the gate from starting, with its key.
+        warnings: what does not, with its key.
+        summary: what there is.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.problems: Problems = []
+        self.warnings: Problems = []
+        self.summary: dict[str, Any] = {
+            "origins": [origin.text for origin in config.origins],
+        }
+        self._see_upstream(config)
+        ring = self._see_keys(config)
+        self._see_state(config, ring)
+
+    def _see_upstream(self, config: Config) -> None:
+        upstream = config.upstream
+        if upstream is None:
+            self.summary["upstream"] = "none: an application wraps itself in Gate()"
+            return
+        self.summary["upstream"] = upstream.app or upstream.url
+        if upstream.app:
+            from totp_gate.app import load_upstream
+
+            self._try(lambda: load_upstream(upstream.app, config.folder))
+            return
+        reason = _knock(config)
+        if reason:
+            remedy = f"{upstream.url} does not answer ({reason}): is it running?"
+            self.warnings.append(("upstream.url", remedy))
+
+    def _see_keys(self, config: Config) -> KeyRing | None:
+        from totp_gate.app import read_keys
+
+        ring: KeyRing | None = self._try(lambda: read_keys(config.keys_file))
+        if ring is not None:
+            newest = f"newest {ring.newest.id} of {ring.newest.made}"
+            self.summary["keys"] = f"{len(ring.keys)} ({newest})"
+        return ring
+
+    def _see_state(self, config: Config, ring: KeyRing | None) -> None:
+        from totp_gate.stores.sql import open_store
+
+        path = Path(str(make_url(config.state_url).database))
+        self.summary["state"] = str(path)
+        if not path.exists() and path.parent.is_dir():
+            reason = f"{path} is not there yet; the first start makes it, empty"
+            self.warnings.append(("gate.state", reason))
+            return
+        store = self._try(lambda: open_store(config.state_url))
+        if store is None:
+            return
+        with closing(store):
+            if ring is not None:
+                self._try(lambda: self._see_users(config))
+
+    def _see_users(self, config: Config) -> None:
+        from totp_gate.app import open_accounts
+
+        accounts = open_accounts(config)
+        with closing(accounts.store):
+            users = list(accounts.directory.everyone())
+            in_file = sum(each.source == "file" for each in users)
+            known = {key.id for key in accounts.ring.keys}
+            sealed = accounts.store.authenticators(None)
+        self.summary["users"] = f"{len(users)} ({in_file} in the settings file)"
+        if not users:
+            reason = "there is nobody who could sign in: totp-gate user add NAME"
+            self.warnings.append(("users", reason))
+        lost = sum(each.sealed.split(".")[1] not in known for each in sealed)
+        if lost:
+            reason = f"does not hold the key of {lost} stored secret(s): put it back"
+            self.warnings.append(("gate.keys_file", reason))
+
+    def _try(self, work: Any) -> Any:
+        """Return what *work* returns; what is wrong becomes a problem, and None."""
+        try:
+            return work()
+        except ConfigError as error:
+            self.problems += error.problems
+        except GateError as error:
+            self.problems.append(("gate.state", str(error)))
+        return None
+
+
+def _knock(config: Config) -> str:
+    """Return why nobody answers at ``upstream.url``, or nothing."""
+    there = config.destination()
+    try:
+        if there.scheme == "unix":
+            with socket.socket(socket.AF_UNIX) as knocking:
+                knocking.settimeout(_PATIENCE)
+                knocking.connect(there.name)
+        else:
+            address = (there.name.strip("[]"), there.port)
+            socket.create_connection(address, _PATIENCE).close()
+    except OSError as error:
+        return error.strerror or str(error) or type(error).__name__
+    return ""
+
+
+def report(path: Path) -> int:
+    """Print what keeps the gate of the settings *path* from starting; exit status.
+
+    Imports the application, so it is for a process of its own (``serve`` forks one).
+    """
+    from totp_gate.config import load_config
+
+    try:
+        config = load_config(path)
+        found = Findings(config)
+        if config.upstream is None:
+            reason = "is missing: name what is behind the gate by app or url"
+            found.problems.insert(0, ("upstream", reason))
+        if found.problems:
+            raise ConfigError(found.problems)
+    except GateError as error:
+        sys.stderr.write(f"Error: {error}\n")
+        return 2
+    for name, reason in found.warnings:
+        sys.stderr.write(f"warning: {name}: {reason}\n")
+    return 0

@@ -1,0 +1,183 @@
+"""``totp-gate key``: the keys that sign and seal."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from totp_gate.cli import keyfile
+from totp_gate.cli.output import json_option, print_json, print_table
+from totp_gate.cli.parts import Parts, pass_parts
+from totp_gate.errors import ConfigError, Conflict, SealBroken
+from totp_gate.model import Authenticator
+
+_KEY = "gate.keys_file"
+_RELOAD = (
+    "Running gates still have the old file: reload them now (kill -HUP, or restart)."
+)
+
+
+@click.group()
+def key() -> None:
+    """The gate's keys: they sign cookies and seal stored secrets.
+
+    The file (gate.keys_file, mode 0600) holds one key a line, newest first: the first
+    signs and seals, all of them verify and open. Back it up apart from the state:
+    without it nobody's authenticator can be read.
+
+    \b
+    A change of keys, without anybody noticing:
+        totp-gate key rotate        new key; stored secrets are sealed with it
+        kill -HUP <gate>            running gates take it
+        ... a day later (session.lifetime) ...
+        totp-gate key prune         the old key goes
+        kill -HUP <gate>
+    """
+
+
+@key.command("init")
+@pass_parts
+def init(parts: Parts) -> None:
+    """Make the file of the keys, with one fresh key.
+
+    What is there already is never overwritten.
+
+    \b
+    Example: totp-gate key init
+    """
+    path = _place(parts)
+    keyfile.write_new(path, keyfile.HEADING + keyfile.fresh_line(parts.now()))
+    click.echo(f"{path}: made, with one key")
+
+
+@key.command("status")
+@json_option
+@pass_parts
+def status(parts: Parts, as_json: bool) -> None:
+    """Show the keys, and how many stored secrets are sealed with each.
+
+    \b
+    Example: totp-gate key status --json
+    """
+    sealed = _sealed_with(parts.accounts.store.authenticators(None))
+    ring = parts.accounts.ring
+    shown = [
+        {
+            "id": each.id,
+            "made": each.made,
+            "newest": each is ring.newest,
+            "sealed": sealed.pop(each.id, 0),
+        }
+        for each in ring.keys
+    ]
+    if as_json:
+        print_json({"keys": shown, "missing": dict(sealed)})
+    else:
+        rows = [
+            (each["id"], each["made"], each["sealed"], _use(bool(each["newest"])))
+            for each in shown
+        ]
+        rows += [(lost, "?", count, "is missing") for lost, count in sealed.items()]
+        print_table(("KEY", "MADE", "SECRETS", "USE"), rows)
+
+
+@key.command("rotate")
+@pass_parts
+def rotate(parts: Parts) -> None:
+    """Make a new key, and seal every stored secret with it.
+
+    The old keys stay in the file and go on verifying and opening. Reload running gates
+    (kill -HUP, or restart) right afterwards; nobody is signed out. Should the command
+    be interrupted, repeat it: nothing is lost.
+
+    \b
+    Example: totp-gate key rotate && systemctl reload totp-gate
+    """
+    path = parts.config.keys_file
+    parts.accounts.store.ping()
+    parts.close()
+    text = keyfile.read(path)
+    keyfile.replace(path, keyfile.with_first(text, keyfile.fresh_line(parts.now())))
+    changed, broken = _seal_anew(parts)
+    click.echo(f"{path}: new key; {changed} stored secret(s) sealed with it")
+    if broken:
+        click.echo(
+            f"{broken} secret(s) cannot be opened with any key of the file; their"
+            " owners need: totp-gate user reset-second-factor NAME",
+            err=True,
+        )
+    click.echo(_RELOAD, err=True)
+
+
+@key.command("prune")
+@pass_parts
+def prune(parts: Parts) -> None:
+    """Remove all keys but the newest.
+
+    Refused while a stored secret is sealed with an old one (rotate seals them anew).
+    Whoever signed in before the newest key was made is signed out once the running
+    gates are reloaded, so wait for session.lifetime after a rotation, unless that is
+    what you want.
+
+    \b
+    Example: totp-gate key prune && systemctl reload totp-gate
+    """
+    ring = parts.accounts.ring
+    sealed = _sealed_with(parts.accounts.store.authenticators(None))
+    old = {each.id: sealed[each.id] for each in ring.keys[1:]}
+    needed = sum(old.values())
+    if needed:
+        raise Conflict(
+            f"{needed} stored secret(s) are sealed with old keys; seal them anew"
+            " first: totp-gate key rotate"
+        )
+    if not old:
+        click.echo("nothing to remove: there is one key")
+        return
+    path = parts.config.keys_file
+    keyfile.replace(path, keyfile.newest_only(keyfile.read(path)))
+    click.echo(f"{path}: {len(old)} old key(s) removed: {', '.join(old)}")
+    click.echo(_RELOAD, err=True)
+
+
+def _place(parts: Parts) -> Path:
+    """Return where the settings say that the keys are; they need not be there yet."""
+    from totp_gate.config import load_config
+    from totp_gate.config.entry import GateSection
+    from totp_gate.config.settings import Config
+    from totp_gate.config.sources import Source
+
+    try:
+        return load_config(parts.path).keys_file
+    except ConfigError as error:
+        others = [each for each in error.problems if not each[0].startswith(_KEY)]
+        if others:
+            raise ConfigError(others) from error
+    source = Source(parts.path.absolute())
+    source.override(Config, os.environ)
+    section = source.values.get("gate", {})
+    return GateSection.model_validate(section, context=source.path).keys_file
+
+
+def _sealed_with(authenticators: list[Authenticator]) -> Counter[str]:
+    """Return how many seeds are sealed with which key."""
+    return Counter(each.sealed.split(".")[1] for each in authenticators if each.sealed)
+
+
+def _seal_anew(parts: Parts) -> tuple[int, int]:
+    """Seal every stored seed with the newest key; how many, and how many cannot be."""
+    changed = broken = 0
+    accounts = parts.accounts
+    for each in accounts.store.authenticators(None):
+        try:
+            changed += accounts.factors.seal_anew(each)
+        except SealBroken:
+            broken += 1
+    return changed, broken
+
+
+def _use(newest: bool) -> str:
+    return "signs and seals" if newest else "verifies and opens"

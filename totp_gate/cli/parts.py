@@ -1,0 +1,178 @@
+"""What the commands work with, opened when the first of them asks for it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import time
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from totp_gate.errors import ConfigError, Conflict, GateError, NotFound
+from totp_gate.model import Event, Link, LinkPurpose, User, canonical_name
+
+if TYPE_CHECKING:
+    from totp_gate.app import Accounts
+    from totp_gate.config import Config
+    from totp_gate.core.passwords import Profile
+
+
+class Refused(click.ClickException):
+    """What was asked for is not done; the text says why and what would be."""
+
+    exit_code = 1
+
+
+class Unusable(click.ClickException):
+    """The settings, or what they name, cannot be used."""
+
+    exit_code = 2
+
+
+class Program(click.Group):
+    """The commands, each imported when it is asked for; trouble becomes a text.
+
+    Args:
+        nouns: modules beside this one, each with a command of its own name.
+    """
+
+    def __init__(self, *args: Any, nouns: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._nouns = tuple(nouns)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the names of the commands, in the order of their first use."""
+        return list(self._nouns)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        cmd_name: str,
+    ) -> click.Command | None:
+        """Return the command called *cmd_name*, or None."""
+        if cmd_name not in self._nouns:
+            return None
+        module = importlib.import_module(f"totp_gate.cli.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; trouble becomes a text and an exit status."""
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            raise Unusable(str(error)) from error
+        except GateError as error:
+            raise Refused(str(error)) from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            raise Refused(f"{where}{error.strerror or error}") from error
+
+
+class Parts:
+    """The settings and the accounts of one installation.
+
+    Attributes:
+        path: the settings file.
+    """
+
+    def __init__(
+        self,
+        path: Path = Path("gate.toml"),
+        *,
+        clock: Callable[[], float] = time.time,
+        profile: Profile | None = None,
+    ) -> None:
+        self.path = path
+        self.clock = clock
+        self.profile = profile
+        self._accounts: Accounts | None = None
+
+    @cached_property
+    def config(self) -> Config:
+        """The settings."""
+        from totp_gate.config import load_config
+
+        return load_config(self.path)
+
+    @property
+    def accounts(self) -> Accounts:
+        """The use cases over keys and state, open until ``close``."""
+        from totp_gate.app import open_accounts
+
+        if self._accounts is None:
+            self._accounts = open_accounts(
+                self.config, clock=self.clock, profile=self.profile
+            )
+        return self._accounts
+
+    def now(self) -> float:
+        """Return the time, Unix seconds."""
+        return self.clock()
+
+    def close(self) -> None:
+        """Close the state where it was opened; it opens again when it is needed."""
+        if self._accounts is not None:
+            self._accounts.store.close()
+            self._accounts = None
+
+    def user(self, name: str) -> User:
+        """Return the user called *name*, in any spelling.
+
+        Raises:
+            NotFound: there is none.
+        """
+        found = self.accounts.directory.find(canonical_name(name))
+        if found is None:
+            raise NotFound(f"there is no user called {name}; see totp-gate user list")
+        return found
+
+    def stored_user(self, name: str) -> User:
+        """Return the user called *name*, who is kept in the store.
+
+        Raises:
+            NotFound: there is none.
+            Conflict: the settings file has them, which no command changes.
+        """
+        user = self.user(name)
+        if user.source != "store":
+            raise Conflict(
+                f"{user.name} stands in {self.config.path.name}, which no command"
+                " changes: edit [[users]] there, then reload or restart the gate"
+            )
+        return user
+
+    def link(self, name: str, purpose: LinkPurpose, life: int) -> tuple[str, Link]:
+        """Return the address of a new one-time link for *name*, and the link.
+
+        Args:
+            name: canonical name.
+            life: seconds until it expires.
+        """
+        secret, link = self.accounts.enrollment.make_link(
+            name, purpose, now=self.now(), life=life
+        )
+        origin = self.config.origins[0].text
+        return f"{origin}{self.config.gate.prefix}/enroll/{secret}", link
+
+    def record(self, name: str, event: str, detail: str = "") -> None:
+        """Write down, with the account *name*, what a command did to it."""
+        self.accounts.store.add_event(
+            Event(
+                user=name,
+                at=self.now(),
+                event=event,
+                outcome="success",
+                address="command line",
+                detail=detail or f"user id {os.getuid()}",
+            )
+        )
+
+
+pass_parts = click.make_pass_decorator(Parts, ensure=True)

@@ -1,0 +1,150 @@
+"""gunicorn as the gate wants it.
+
+Strategy: whatever a request claims about itself is judged by the gate alone, so
+gunicorn believes no header from anybody. The master process imports neither the gate
+nor the application: workers do, after gevent has patched them. So new settings are
+judged in a child of the master before workers are exchanged, and settings that do not
+work change nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.errors import AppImportError
+
+from totp_gate.config import Config, load_config
+from totp_gate.errors import GateError
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+JUDGING = 60
+"""Seconds after which settings whose application does not finish importing are bad."""
+
+_GRACE = 30
+_KEEPALIVE = 5
+_CONNECTIONS = 1000
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - gunicorn makes a file only it can read
+
+
+def settings(config: Config) -> dict[str, Any]:
+    """Return gunicorn's settings for *config*."""
+    upstream, server = config.upstream, config.server
+    proxy = upstream is not None and bool(upstream.url)
+    worker_class = server.worker_class or ("gevent" if proxy else "gthread")
+    tunnels = 0 if upstream is None else upstream.max_tunnels
+    chosen: dict[str, Any] = {
+        "bind": server.bind,
+        "workers": server.workers,
+        "worker_class": worker_class,
+        "threads": server.threads if worker_class == "gthread" else 1,
+        "worker_connections": _CONNECTIONS + tunnels,
+        "proc_name": "totp_gate",
+        "graceful_timeout": _GRACE,
+        "keepalive": _KEEPALIVE,
+        "accesslog": None,
+        "errorlog": "-",
+        "control_socket_disable": True,
+        # Nobody's headers are believed here; the gate has trusted_proxies.
+        "forwarded_allow_ips": "",
+        "forwarder_headers": "",
+        "secure_scheme_headers": {},
+        "header_map": "drop",
+        # The other parser leaves it to the application to refuse what is ambiguous.
+        "http_parser": "python",
+        "limit_request_line": 8190,
+        "limit_request_fields": 100,
+        "limit_request_field_size": 8190,
+    }
+    if os.access(_SHARED_MEMORY, os.W_OK):
+        chosen["worker_tmp_dir"] = _SHARED_MEMORY
+    return chosen
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """gunicorn with the gate of one settings file.
+
+    Args:
+        path: the settings file, absolute.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._config = load_config(path)
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Set gunicorn's settings from those of the gate."""
+        for name, value in settings(self._config).items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def reload(self) -> None:
+        """Read the settings anew; they have been judged."""
+        self._config = load_config(self.path)
+        super().reload()
+
+    def load(self) -> WSGIApplication:
+        """Return the gate, in a worker."""
+        from totp_gate.app import create_app
+
+        try:
+            return create_app(self.path)
+        except GateError as error:
+            raise AppImportError(str(error)) from error
+
+    def run(self) -> None:
+        """Serve until a signal ends it."""
+        Master(self).run()
+
+
+class Master(Arbiter):  # type: ignore[misc]
+    """gunicorn's master, which does not exchange workers for ones that cannot work."""
+
+    def reload(self) -> None:
+        """Exchange the workers, if the settings are good."""
+        if not is_sound(self.app.path):
+            self.log.warning("The settings are not good; the old ones stay in force")
+            return
+        try:
+            super().reload()
+        except GateError as error:
+            self.log.warning("The settings changed while they were read: %s", error)
+
+
+def is_sound(path: Path) -> bool:
+    """Tell whether a gate of the settings *path* would start; prints why not.
+
+    Asked in a child of this process, into which nothing is imported.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child == 0:
+        _judge(path)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        sys.stderr.write(f"Error: {path}: judging it took too long, or broke down\n")
+    return status == 0
+
+
+def _judge(path: Path) -> None:
+    """Judge the settings *path* and end the process."""
+    status = 1
+    try:
+        for each in (signal.SIGALRM, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(each, signal.SIG_DFL)
+        signal.alarm(JUDGING)
+        from totp_gate.cli.check import report
+
+        status = report(path)
+        sys.stderr.flush()
+    finally:
+        os._exit(status)
