@@ -12,9 +12,12 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from totp_gate.model import Count
+
+MOST_IN_A_ROW = 100  # NIST SP 800-63B-4, 3.2.2
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: IPv4 in the last 32 bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,23 +29,45 @@ class Backoff:
         first: wait after the next failure, in seconds.
         ceiling: longest wait, in seconds.
         hard: failures in a row after which it is over; 0: never.
+        forgive_every: seconds, counted from the first failure, after each of which one
+            is forgiven; 0: never, only a success forgives.
+
+    Raises:
+        ValueError: the numbers contradict each other.
     """
 
     free: int = 3
     first: int = 2
     ceiling: int = 900
     hard: int = 0
+    forgive_every: int = 0
+
+    def __post_init__(self) -> None:
+        if self.free < 0 or self.forgive_every < 0:
+            raise ValueError("free and forgive_every must not be negative")
+        if not 1 <= self.first <= self.ceiling:
+            raise ValueError("first must be between 1 and ceiling")
+        if self.hard and not self.free < self.hard <= MOST_IN_A_ROW:
+            raise ValueError(f"hard must be over free and at most {MOST_IN_A_ROW}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guessing:
-    """The budgets for guessing.
+    """The budgets for guessing, and why they are what they are.
 
     Attributes:
-        password: per account. Strangers can reach it, so it never ends for good.
-        code: per account, only reachable with the right password, so it may.
-        address: per client address (IPv6: per /64), generous for whole offices.
-        device: per browser that has signed the user in before.
+        password: per account, of all strangers together. They can reach it, so it
+            never ends for good: 14 tries within 20 minutes, then 96 a day.
+        code: per account, for TOTP, HOTP and recovery codes together, and only
+            reachable with the right password; so it may end. Three codes of a million
+            are right at a time: one try an hour without an end finds one with a chance
+            of 2.6 % a year, 100 tries find one with 0.03 % and take four days. Every
+            complete sign-in starts anew; beside an owner who signs in daily there are
+            33 tries a day and 3.5 % a year, so failed codes are told to the owner.
+        address: per client address (IPv6: per /64), generous for whole offices: 30, and
+            six an hour on average, however long ago the others were.
+        device: per browser that has signed the user in before; only its own failures
+            count, and at the end it is a stranger again.
         forget_after: seconds after which counts of strangers may be forgotten.
         most_strangers: counts of unknown names, and of addresses, that are kept.
 
@@ -51,18 +76,10 @@ class Guessing:
         OWASP, Blocking Brute Force Attacks (device cookies).
     """
 
-    password: Backoff = field(
-        default_factory=lambda: Backoff(free=5, first=4, ceiling=900)
-    )
-    code: Backoff = field(
-        default_factory=lambda: Backoff(free=5, first=60, ceiling=3600, hard=100)
-    )
-    address: Backoff = field(
-        default_factory=lambda: Backoff(free=30, first=4, ceiling=900)
-    )
-    device: Backoff = field(
-        default_factory=lambda: Backoff(free=10, first=4, ceiling=900, hard=100)
-    )
+    password: Backoff = Backoff(free=5, first=4, ceiling=900)
+    code: Backoff = Backoff(free=4, first=60, ceiling=3600, hard=100)
+    address: Backoff = Backoff(free=29, first=4, ceiling=900, forgive_every=600)
+    device: Backoff = Backoff(free=10, first=4, ceiling=900, hard=100)
     forget_after: int = 86_400
     most_strangers: int = 10_000
 
@@ -95,28 +112,50 @@ def wait_left(count: Count, backoff: Backoff, *, now: float) -> float | None:
     """Return the seconds until the next attempt, None: now, infinity: never.
 
     A clock that was set back does not prolong a wait beyond its length.
+
+    Args:
+        count: attempts still being judged are in it.
+        now: Unix seconds.
     """
     if backoff.hard and count.failures >= backoff.hard:
         return math.inf
-    wait = wait_after(count.failures, backoff)
+    failures = count.failures
+    if backoff.forgive_every:
+        failures -= int(max(0.0, now - count.since) // backoff.forgive_every)
+    wait = wait_after(failures, backoff)
     passed = max(0.0, now - count.last)
     return wait - passed if passed < wait else None
 
 
 def address_key(address: str) -> str:
-    """Return under what *address* is counted: IPv6 by /64, where one host has all."""
+    """Return under what *address* is counted: IPv6 by /64, where one host has all.
+
+    IPv4 inside IPv6 counts as the IPv4 address it is. What is no address (the peer of a
+    Unix socket) is counted as one.
+    """
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return "elsewhere"
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((int(parsed), 64), strict=False))
-    return str(parsed)
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    if parsed in _NAT64:
+        return str(ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF))
+    return str(ipaddress.IPv6Network((int(parsed), 64), strict=False))
 
 
 def account_key(name: str, key: bytes) -> str:
-    """Return under what a name nobody has is counted: a keyed digest of it."""
+    """Return under what a name nobody has is counted: a keyed digest of it.
+
+    People type passwords where names belong; no state may show them.
+
+    Args:
+        name: canonical.
+        key: 16 to 64 secret bytes.
+    """
+    if len(key) < 16:
+        raise ValueError("the key of unknown names has at least 16 bytes")
     digest = hashlib.blake2b(name.encode("utf-8", "replace"), key=key, digest_size=12)
     return "?" + digest.hexdigest()
