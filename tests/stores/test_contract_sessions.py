@@ -51,6 +51,14 @@ class TestSessions:
         assert ids(store, "bob") == ["s3", "s1"]
         assert ids(store, "nobody") == []
 
+    def test_sessions_seen_lately_are_counted(self, store: Store):
+        for one, seen in (("s1", 9), ("s2", 8), ("s3", 10)):
+            store.add_session(session(one, seen=seen))
+
+        assert store.count_sessions(seen_after=8) == 2
+        assert store.count_sessions(seen_after=7) == 3
+        assert store.count_sessions(seen_after=10) == 0
+
     def test_seen_moves_forward_only(self, store: Store):
         store.add_session(session())
 

@@ -146,6 +146,10 @@ class SessionRecords(Protocol):
         """Return the sessions of *user* (of everybody: None), newest first."""
         ...
 
+    def count_sessions(self, *, seen_after: float) -> int:
+        """Return how many sessions were seen after this time; quick also for many."""
+        ...
+
     def touch_session(self, id: str, seen: float) -> bool:
         """Move ``seen`` forward (never back); False: the session is gone."""
         ...

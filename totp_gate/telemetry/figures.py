@@ -90,7 +90,7 @@ METRICS = (
     Metric(
         name="gate_sessions",
         kind="gauge",
-        help="Sessions that count at the moment",
+        help="Sessions that were used within the idle time",
         asked=True,
     ),
     Metric(

@@ -60,6 +60,12 @@ class SessionPart(Part):
         with self._read() as connection:
             return [_session(row) for row in connection.execute(wanted)]
 
+    def count_sessions(self, *, seen_after: float) -> int:
+        """Return how many sessions were seen after this time, from an index alone."""
+        wanted = select(func.count()).where(sessions.c.seen > seen_after)
+        with self._read() as connection:
+            return int(connection.scalar(wanted) or 0)
+
     def touch_session(self, id: str, seen: float) -> bool:
         """Move ``seen`` forward (never back); False: the session is gone."""
         later = case((sessions.c.seen < seen, seen), else_=sessions.c.seen)
