@@ -15,6 +15,7 @@ from totp_gate.core.otp import Params, parse_secret
 from totp_gate.core.password_rules import Requirements
 from totp_gate.core.sessions import Limits
 from totp_gate.core.urls import parse_origin
+from totp_gate.telemetry.inventory import told_events
 from totp_gate.upstream.destination import Limits as UpstreamLimits
 
 GATE = '[gate]\norigin = "https://app.example.com"\n'
@@ -138,6 +139,20 @@ def test_networks_and_the_unix_socket_can_be_trusted(files):
         "unix",
         "127.0.0.1/32",
     )
+
+
+def test_the_audit_and_its_command_are_counted_from_the_file(files):
+    files.write("notify", "#!/bin/sh\n", mode=0o700)
+    config = files.load(GATE + '[audit]\nfile = "a.log"\ncommand = ["notify", "-x"]\n')
+
+    assert config.audit.file == str(files.folder / "a.log")
+    assert config.audit.command == (str(files.folder / "notify"), "-x")
+    assert config.audit.command_events == told_events()
+
+
+@pytest.mark.parametrize("place", ["-", "syslog:", "syslog:local0"])
+def test_the_audit_need_not_be_a_file(files, place):
+    assert files.load(GATE + f'[audit]\nfile = "{place}"').audit.file == place
 
 
 @pytest.mark.parametrize("name", ["X-Forwarded-User", "X-WEBAUTH-USER", "User"])

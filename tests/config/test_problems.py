@@ -155,6 +155,21 @@ USER_CASES = [
     bad("users that are no list", 'users = "alice"\n' + GATE, "users (line 1)", "list"),
 ]  # fmt: skip
 
+AUDIT = GATE + "[audit]\n"
+
+REPORT_CASES = [
+    bad("an audit in no folder", AUDIT + 'file = "none/audit.log"', "audit.file (line 4)", "make it"),
+    bad("an audit that is a folder", AUDIT + 'file = "."', "audit.file (line 4)", "is no file"),
+    bad("an audit that is nowhere", AUDIT + 'file = ""', "audit.file (line 4)", "standard error"),
+    bad("a facility that is none", AUDIT + 'file = "syslog:kitchen"', "audit.file (line 4)", "syslog:auth"),
+    bad("a command that is not there", AUDIT + 'command = ["notify"]', "audit.command (line 4)", "by its path"),
+    bad("a command that cannot run", AUDIT + 'command = ["gate.keys"]', "audit.command (line 4)", "chmod +x"),
+    bad("a command line", AUDIT + 'command = "/bin/true"', "audit.command (line 4)", "brackets"),
+    bad("an event there is not", AUDIT + 'command = ["/bin/true"]\ncommand_events = ["lunch"]', "audit.command_events (line 5)", "sign-in.code"),
+    bad("events for nobody", AUDIT + 'command_events = ["sign-out"]', "audit.command_events (line 4)", "add one"),
+    bad("a network by name", GATE + '[metrics]\nnetworks = ["monitor"]', "metrics.networks (line 4)", "10.0.0.0/8"),
+]  # fmt: skip
+
 OTHER_CASES = [
     bad("no port to listen on", SERVER + 'bind = "127.0.0.1"', "server.bind (line 4)", "127.0.0.1:8000"),
     bad("a port that is none", SERVER + 'bind = "127.0.0.1:99999"', "server.bind (line 4)", "127.0.0.1:8000"),
@@ -177,6 +192,7 @@ OTHER_CASES = [
         *SIGN_IN_CASES,
         *IDENTITY_CASES,
         *USER_CASES,
+        *REPORT_CASES,
         *OTHER_CASES,
     ],
 )

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, PrivateAttr
 from totp_gate.config.base import Complaint, Section, setting
 from totp_gate.config.entry import GateSection, UpstreamSection
 from totp_gate.config.fields import as_tuple
+from totp_gate.config.reports import AuditSection, MetricsSection
 from totp_gate.config.sections import (
     IdentitySection,
     PasswordSection,
@@ -36,6 +37,8 @@ class Config(Section):
     session: SessionSection = setting({}, "how long people stay signed in")
     second_factor: SecondFactorSection = setting({}, "the one-time code")
     password: PasswordSection = setting({}, "what a new password must be like")
+    audit: AuditSection = setting({}, "what is written down, and where")
+    metrics: MetricsSection = setting({}, "figures for Prometheus")
     identity: IdentitySection = setting({}, "headers that tell who asks")
     users: Annotated[tuple[UserEntry, ...], BeforeValidator(as_tuple)] = setting(
         [], "users of the file; `totp-gate user add` keeps them in the store instead"
