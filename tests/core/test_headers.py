@@ -177,7 +177,9 @@ def test_what_is_remembered_about_addresses_is_bounded():
     for number in range(3 * Networks._REMEMBERED):
         networks.contains(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
 
+    networks.contains("1" * 100_000)
     assert len(networks._known) <= Networks._REMEMBERED
+    assert max(map(len, networks._known), default=0) < 100
     assert networks.contains("10.0.0.1")
 
 

@@ -211,6 +211,7 @@ def test_the_absolute_form_of_the_same_authority_is_understood(raw, host, path):
         pytest.param("http:///a", "example.com", id="no authority"),
         pytest.param("http:/a", "example.com", id="one slash"),
         pytest.param("ftp://example.com/a", "example.com", id="scheme"),
+        pytest.param("http\u017f://a.example/a", "a.example", id="long s"),
         pytest.param("http://example.com\\a/b", "example.com", id="backslash"),
         pytest.param("http://example.com/../a", "example.com", id="dots"),
         pytest.param("http://example.com/a", "", id="empty host"),
@@ -363,6 +364,9 @@ targets = st.lists(st.sampled_from(PIECES), max_size=9).map(lambda p: "/" + "".j
 @example("/public/%2e%2e/admin")
 @example("/public%2f..%2fadmin")
 @example("//admin/x")
+@example("//a//b")
+@example("///a/b")
+@example("////")
 @example("///admin//x;y/z;w")
 @example("/a%2F%2Fb%3Bc%3Fd")
 def test_what_any_server_would_serve_was_judged_or_refused(raw):
@@ -547,7 +551,13 @@ LEAVING = [
     # schemes
     *[f"https:{slash}{EVIL}" for slash in ["", *SLASHES]],
     *[f"http:{slash}{EVIL}" for slash in ["", *SLASHES]],
-    *[f"HtTpS://{EVIL}", f"https:\t//{EVIL}", f"ht\ntps://{EVIL}", f" https://{EVIL}"],
+    *[
+        f"HtTpS://{EVIL}",
+        "http\u017f://app.example.com/",
+        f"https:\t//{EVIL}",
+        f"ht\ntps://{EVIL}",
+        f" https://{EVIL}",
+    ],
     *[f"https:%2f%2f{EVIL}", f"https%3a//{EVIL}", f"ftp://{EVIL}", f"wss://{EVIL}"],
     *["javascript:alert(1)", "JavaScript:alert(1)", "java\tscript:alert(1)", "/\tjs:x"],
     *["javascript://app.example.com/%0aalert(1)", "javascript:/a", "vbscript:x"],

@@ -12,7 +12,7 @@ from totp_gate.errors import BadRequest
 LONGEST_NEXT = 2048
 """Longest place to go back to, in octets."""
 
-_ABSOLUTE = re.compile(r"(https?)://([^/?#]*)([/?#].*|)", re.IGNORECASE)
+_ABSOLUTE = re.compile(r"(https?)://([^/?#]*)([/?#].*|)", re.IGNORECASE | re.ASCII)
 
 
 def safe_next(text: str | None, *, origins: Collection[str], prefix: str) -> str | None:
@@ -35,7 +35,7 @@ def safe_next(text: str | None, *, origins: Collection[str], prefix: str) -> str
         The WHATWG URL standard (what a browser makes of a Location), RFC 9110
         section 10.2.2.
     """
-    if not text or len(text) > LONGEST_NEXT or not text.isascii():
+    if not text or len(text) > LONGEST_NEXT:
         return None
     if text.startswith("/"):
         return _safe_path(text, prefix)

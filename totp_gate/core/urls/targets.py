@@ -14,22 +14,24 @@ from totp_gate.errors import BadRequest
 LONGEST_TARGET = 8190
 """Longest request target in octets (RFC 9112 section 3 recommends 8000 or more)."""
 
-MOST_READINGS = 48
+MOST_READINGS = 32
 """A path that can be read in more ways than this is refused."""
+
+_MOST_READ = 131_072
 
 _MEMO_LENGTH = 256
 
 _SIMPLE = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9_.~-]+)*/?")
 _BAD_PATH = re.compile(r"[^!-~]|[#\\]|%(?![0-9A-Fa-f]{2})")
 _BAD_QUERY = re.compile(r"[^!-~]|#")
-_ABSOLUTE = re.compile(r"(https?)://([^/?#]*)([/?#].*|)", re.IGNORECASE)
+_ABSOLUTE = re.compile(r"(https?)://([^/?#]*)([/?#].*|)", re.IGNORECASE | re.ASCII)
 
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNSAFE = re.compile(r'["<>\[\]^`{|}]')
 _REFUSED = re.compile(
     r"%(?:[01][0-9A-F]|7F|5C)"  # a control or a backslash
     r"|%C[01]|%E0%[89]|%F0%8"  # overlong UTF-8
-    r"|/\.{1,2}(?:;[^/]*)?(?=/|$)"  # a dot segment, with or without ;params
+    r"|/\.{1,2}(?=/|$)"  # a dot segment
 )
 _PLAIN = {
     f"{ord(char):02X}": char
@@ -180,6 +182,7 @@ def _readings(path: str) -> tuple[str, ...]:
     """Return every way to read *path*, itself first; refuse what no reading may be."""
     waiting = [path]
     found = {path: None}
+    most = min(MOST_READINGS, _MOST_READ // len(path))
     while waiting:
         reading = waiting.pop()
         if _REFUSED.search(reading):
@@ -188,7 +191,7 @@ def _readings(path: str) -> tuple[str, ...]:
             if other not in found:
                 found[other] = None
                 waiting.append(other)
-        if len(found) > MOST_READINGS:
+        if len(found) > most:
             raise BadRequest("the path can be read in too many ways")
     return tuple(found)
 
