@@ -124,12 +124,14 @@ class LoginState:
         binding: the browser's pre-login id; forms before and after stay valid.
         at: when the password was proven.
         credential: as in ``Session``.
+        recovered: a recovery code was used; the next enrollment replaces all others.
     """
 
     user: str
     binding: str
     at: float
     credential: str = field(default="", repr=False)
+    recovered: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,13 +166,15 @@ class Revocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Browser:
-    """A trusted browser: a series of one-use references, of which one is current.
+    """A known browser: a series of references, of which one is current.
 
     Attributes:
         id: the series, public.
         current: digest of the reference the browser should present next.
         previous: digest of the one before, valid for a short grace.
         rotated: when ``current`` was made, Unix seconds.
+        created: when its owner typed a code in it.
+        trusted_until: until when it stands for the code; 0: it does not.
     """
 
     id: str
@@ -180,6 +184,7 @@ class Browser:
     rotated: float = 0.0
     created: float = 0.0
     expires: float = 0.0
+    trusted_until: float = 0.0
     address: str = ""
     agent: str = ""
 

@@ -138,7 +138,7 @@ class TestPasswords:
             store.add_session(session(one, credential="c1"))
         store.add_browser(browser())
 
-        assert store.save_password("alice", "new", end_sessions=True) is True
+        assert store.save_password("alice", "new") is True
 
         assert store.user("alice").password_hash == "new"
         assert store.user("alice").credential not in ("", "c1")
@@ -152,7 +152,7 @@ class TestPasswords:
             store.add_session(session(one, credential="c1"))
         store.add_session(session("s3", user="bob", credential="c1"))
 
-        store.save_password("alice", "new", end_sessions=True, keep="s1")
+        store.save_password("alice", "new", keep="s1")
 
         assert store.session("s1").credential == store.user("alice").credential
         assert store.session("s2") is None
@@ -163,19 +163,26 @@ class TestPasswords:
         store.add_session(session(credential="c1"))
         store.add_browser(browser())
 
-        assert store.save_password("alice", "new", end_sessions=False) is True
+        old = ALICE.password_hash
+        assert store.renew_hash("alice", old, "new") is True
 
         assert store.user("alice").password_hash == "new"
         assert store.user("alice").credential == "c1"
         assert store.session("s1").credential == "c1"
         assert len(store.browsers("alice")) == 1
-        assert store.revoked_since(0) == [Revocation(1, user="alice")]
+        assert store.last_revocation() == 0
 
-    @pytest.mark.parametrize("end", [True, False])
-    def test_an_unknown_user_has_no_password(self, store: Store, end: bool):
+    def test_a_password_changed_meanwhile_is_not_overwritten(self, store: Store):
+        store.add_users([ALICE])
+        store.save_password("alice", "another")
+
+        assert store.renew_hash("alice", ALICE.password_hash, "new") is False
+        assert store.user("alice").password_hash == "another"
+
+    def test_an_unknown_user_has_no_password(self, store: Store):
         store.add_session(session())
 
-        assert store.save_password("alice", "new", end_sessions=end) is False
+        assert store.save_password("alice", "new") is False
         assert store.session("s1") is not None
         assert store.last_revocation() == 0
 

@@ -22,7 +22,7 @@ from totp_gate.model import User
 LOOK_UPS = {
     "user": lambda s: s.user("alice"),
     "save_user": lambda s: s.save_user(User(name="alice", disabled=True)),
-    "save_password": lambda s: s.save_password("alice", "h", end_sessions=True),
+    "save_password": lambda s: s.save_password("alice", "h"),
     "remove_user": lambda s: s.remove_user("alice"),
     "authenticators": lambda s: s.authenticators("alice"),
     "add_authenticator": lambda s: s.add_authenticator(authenticator("a2"), only=False),

@@ -59,7 +59,7 @@ class TestFileUsers:
     def test_the_file_is_never_written(self):
         users = file_users("alice")
 
-        assert users.save_password("alice", "other") is False
+        assert users.renew_hash("alice", "hash", "other") is False
         assert users.find("alice").password_hash == "hash of alice"
 
     def test_another_password_is_another_credential(self):
@@ -97,8 +97,9 @@ class TestStoredUsers:
         users = StoredUsers(store)
         before = users.find("alice")
 
-        assert users.save_password("alice", "new form") is True
-        assert users.save_password("nobody", "new form") is False
+        assert users.renew_hash("alice", "old form", "new form") is True
+        assert users.renew_hash("alice", "old form", "newer form") is False
+        assert users.renew_hash("nobody", "old form", "new form") is False
 
         after = users.find("alice")
         assert after.password_hash == "new form"
@@ -144,12 +145,12 @@ class TestCombined:
         assert listed == [("aaron", "store"), ("alice", "file"), ("bob", "file")]
 
     def test_a_hash_is_saved_only_where_the_user_was_found(self, store: Store):
-        store.add_users([User(name="alice"), User(name="bob")])
+        store.add_users([User(name="alice"), User(name="bob", password_hash="old")])
         users = Combined([file_users("alice"), StoredUsers(store)])
 
-        assert users.save_password("bob", "new") is True
-        assert users.save_password("alice", "new") is False
-        assert users.save_password("carol", "new") is False
+        assert users.renew_hash("bob", "old", "new") is True
+        assert users.renew_hash("alice", "old", "new") is False
+        assert users.renew_hash("carol", "old", "new") is False
 
         assert store.user("bob").password_hash == "new"
         assert store.user("alice").password_hash is None

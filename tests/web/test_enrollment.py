@@ -54,7 +54,8 @@ def test_a_right_password_enrolls_where_the_setting_allows_it(open_house):
     assert "<svg" in page.text
     answer = confirm(open_house, browser, page)
 
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    codes = "/_gate/account/recovery-codes"
+    assert (answer.status_code, answer.headers["Location"]) == (303, codes)
     assert browser.get("/").json["REMOTE_USER"] == "bob"
 
 

@@ -88,9 +88,7 @@ def test_a_session_survives_a_restart(installation, browser):
             id="user disabled",
         ),
         pytest.param(
-            lambda a: a.store.save_password(
-                "alice", a.passwords.hash("another one"), end_sessions=True
-            ),
+            lambda a: a.store.save_password("alice", a.passwords.hash("another one")),
             id="password changed",
         ),
     ],
@@ -118,7 +116,8 @@ def test_a_better_hash_ends_no_session(installation, browser, copy):
     accounts = installation.accounts
     hashed = accounts.passwords.hash("correct horse battery")
 
-    accounts.store.save_password("alice", hashed, end_sessions=False)
+    old = accounts.store.user("alice").password_hash
+    assert accounts.store.renew_hash("alice", old, hashed)
 
     assert copy.get("/").status_code == 200
 

@@ -261,7 +261,7 @@ def test_a_password_changed_between_the_steps_ends_the_sign_in(installation, ali
     browser = installation.client()
     prove_password(browser, alice)
     hashed = installation.accounts.passwords.hash("another password")
-    installation.accounts.store.save_password("alice", hashed, end_sessions=True)
+    installation.accounts.store.save_password("alice", hashed)
 
     assert browser.get(CODE).headers["Location"] == LOGIN
 

@@ -163,11 +163,13 @@ class Guessing:
     def _keys(
         self, kind: Kind, name: str, visitor: Visitor, *, known: bool
     ) -> list[str]:
+        if visitor.device:
+            return [f"device:{visitor.device}"]
         account = name if known else throttle.account_key(name, self._key)
-        keys = [f"address:{throttle.address_key(visitor.address)}"]
-        if kind == "password" and visitor.device:
-            return [f"device:{visitor.device}", *keys]
-        return [f"{kind}:{account}", *keys]
+        return [
+            f"{kind}:{account}",
+            f"address:{throttle.address_key(visitor.address)}",
+        ]
 
     def _judge(self, count: Count, now: float) -> float | None:
         kind = count.key.partition(":")[0]

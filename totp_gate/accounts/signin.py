@@ -9,13 +9,16 @@ looks the same from outside; the reasons below are for the audit.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 from totp_gate.accounts.factors import Factors
-from totp_gate.accounts.guessing import Guessing, Visitor, Wait
+from totp_gate.accounts.guessing import Attempt, Guessing, Visitor, Wait
+from totp_gate.accounts.recovery import Recovery
 from totp_gate.core.passwords import Passwords
 from totp_gate.core.sessions import Limits
 from totp_gate.core.signing import Tokens, digest
+from totp_gate.errors import Overloaded
 from totp_gate.model import Authenticator, LoginState, Session, User, canonical_name
 from totp_gate.stores.base import Store
 from totp_gate.users.base import Directory
@@ -45,6 +48,7 @@ class SignIn:
         directory: Directory,
         passwords: Passwords,
         factors: Factors,
+        recovery: Recovery,
         guessing: Guessing,
         tokens: Tokens,
         limits: Limits,
@@ -53,6 +57,7 @@ class SignIn:
         self._directory = directory
         self._passwords = passwords
         self.factors = factors
+        self._recovery = recovery
         self._guessing = guessing
         self._tokens = tokens
         self._limits = limits
@@ -80,18 +85,26 @@ class SignIn:
         )
         if isinstance(attempt, Wait):
             return attempt
-        usable = user is not None and not user.disabled
-        stored = user.password_hash if user is not None and usable else None
-        with attempt:
-            verdict = self._passwords.verify(stored, password)
-        if not verdict.right or user is None:
+        if not self._is_right(attempt, user, password) or user is None:
             return Wrong(_reason(user))
-        attempt.was_right()
-        if verdict.stale:
-            self._directory.save_password(name, self._passwords.hash(password))
         return LoginState(
             user=name, binding=binding, at=now, credential=user.credential
         )
+
+    def judge_password(
+        self, user: User, password: str, visitor: Visitor, *, now: float
+    ) -> Wrong | Wait | None:
+        """Judge the password of somebody who is signed in; None: it is right.
+
+        Raises:
+            Overloaded, StoreUnavailable: as ``prove_password``.
+        """
+        attempt = self._guessing.begin(
+            "password", user.name, visitor, known=True, now=now
+        )
+        if isinstance(attempt, Wait):
+            return attempt
+        return None if self._is_right(attempt, user, password) else Wrong("password")
 
     def user_of(
         self, state: LoginState, *, now: float, life: int = STATE_LIFE
@@ -124,12 +137,38 @@ class SignIn:
             return Wrong("code")
         return authenticator
 
+    def prove_recovery(
+        self, user: User, code: str, visitor: Visitor, *, now: float
+    ) -> Wrong | Wait | None:
+        """Judge a recovery code of *user* and spend it; None: it was right.
+
+        It shares the count of the codes of authenticators.
+
+        Raises:
+            StoreUnavailable: nobody may sign in.
+        """
+        attempt = self._guessing.begin("code", user.name, visitor, known=True, now=now)
+        if isinstance(attempt, Wait):
+            return attempt
+        if not self._recovery.spend(user.name, code, now=now):
+            return Wrong("recovery-code")
+        return None
+
     def begin_session(
-        self, state: LoginState, user: User, visitor: Visitor, *, now: float
+        self,
+        state: LoginState,
+        user: User,
+        visitor: Visitor,
+        *,
+        now: float,
+        proven: float | None = None,
     ) -> tuple[str, Session]:
         """Return the cookie's reference and the session of a complete sign-in.
 
         The counts of failures of the user end here, and only here.
+
+        Args:
+            proven: when the code was typed, where a trusted browser stood for it.
         """
         token = self._tokens.reference("session")
         session = Session(
@@ -138,7 +177,7 @@ class SignIn:
             created=now,
             seen=now,
             password_at=state.at,
-            second_factor_at=now,
+            second_factor_at=now if proven is None else proven,
             address=visitor.address,
             agent=visitor.agent,
             credential=user.credential,
@@ -146,6 +185,24 @@ class SignIn:
         self._store.add_session(session, max_per_user=self._limits.max_per_user)
         self._guessing.succeeded(user.name, visitor)
         return token, session
+
+    def _is_right(self, attempt: Attempt, user: User | None, password: str) -> bool:
+        """Verify *password*, at the same cost for everybody; renew an old hash."""
+        stored = None if user is None or user.disabled else user.password_hash
+        with attempt:
+            verdict = self._passwords.verify(stored, password)
+        if not verdict.right or user is None:
+            return False
+        attempt.was_right()
+        if verdict.stale:
+            self._renew_hash(user, password)
+        return True
+
+    def _renew_hash(self, user: User, password: str) -> None:
+        """Replace an old hash, unless there is too much to do or it changed."""
+        with contextlib.suppress(Overloaded):
+            hashed = self._passwords.hash(password)
+            self._directory.renew_hash(user.name, user.password_hash or "", hashed)
 
 
 def _reason(user: User | None) -> str:

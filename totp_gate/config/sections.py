@@ -66,6 +66,9 @@ class SecondFactorSection(Section):
     drift: Annotated[
         int, Whole(0, 2, "each step more lets a seen or guessed code work longer")
     ] = setting(1, "codes accepted before and after the current one")
+    trusted_device: Annotated[
+        int, Duration("1h", "90d", "a browser is lost or sold some day", off=True)
+    ] = setting("0", "how long a trusted browser is asked for no code; 0: never")
 
 
 class PasswordSection(Section):

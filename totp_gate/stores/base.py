@@ -60,18 +60,22 @@ class UserRecords(Protocol):
         """
         ...
 
-    def save_password(
-        self, name: str, password_hash: str, *, end_sessions: bool, keep: str = ""
-    ) -> bool:
-        """Replace the password hash; False: no such user. Felt by all sessions (feed).
+    def save_password(self, name: str, password_hash: str, *, keep: str = "") -> bool:
+        """Set another password; False: no such user. Felt by all sessions (feed).
+
+        The user gets a new ``credential``; their sessions and trusted browsers end.
 
         Args:
             name: canonical name.
             password_hash: as written by ``core.passwords``.
-            end_sessions: it is another password: give the user a new ``credential``
-                and end their sessions (but ``keep``) and trusted browsers. False where
-                only the form of the hash changed.
             keep: id of the one session that goes on, with the new credential.
+        """
+        ...
+
+    def renew_hash(self, name: str, old: str, new: str) -> bool:
+        """Replace the hash *old* by another form of it; False: it is no longer *old*.
+
+        Nothing ends by it.
         """
         ...
 
@@ -230,7 +234,7 @@ class LinkRecords(Protocol):
         All or nothing, and one winner: False where the link was used, has expired, is
         not for the authenticator's user, or (with a hash) its user is gone; then
         nothing changed. Where a hash is given, the sessions and trusted browsers of the
-        user end, as with ``save_password(end_sessions=True)``.
+        user end, as with ``save_password``.
         """
         ...
 
@@ -254,8 +258,8 @@ class RecoveryRecords(Protocol):
 class BrowserRecords(Protocol):
     """Trusted browsers."""
 
-    def add_browser(self, browser: Browser) -> None:
-        """Keep a new series."""
+    def add_browser(self, browser: Browser, *, keep: int = 20) -> None:
+        """Keep a new series, and at most *keep* of that user's newest."""
         ...
 
     def browsers(self, user: str) -> list[Browser]:

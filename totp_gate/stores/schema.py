@@ -164,6 +164,7 @@ browsers = Table(
     Column("rotated", Double, nullable=False),
     Column("created", Double, nullable=False),
     Column("expires", Double, nullable=False),
+    Column("trusted_until", Double, nullable=False),
     Column("address", Words, nullable=False),
     Column("agent", Words, nullable=False),
     Index("browsers_of_user", "user", "created"),

@@ -37,6 +37,32 @@ EVENTS: dict[str, Kind] = {
     "sign-in.code": Kind(
         "A one-time code was judged; with its success a session begins", kept=True
     ),
+    "sign-in.recovery": Kind(
+        "A recovery code was judged; with its success a session begins",
+        kept=True,
+        told=True,
+    ),
+    "browser.passed": Kind("A trusted browser stood for the code", kept=True),
+    "browser.replayed": Kind(
+        "A copy of a trusted browser's cookie was shown; its series has ended",
+        kept=True,
+        told=True,
+    ),
+    "proof.password": Kind("The password was judged once more", kept=True),
+    "proof.code": Kind(
+        "A code was judged once more, for something sensitive", kept=True
+    ),
+    "clock-off": Kind(
+        "A code was right for another time: a clock seems off", kept=True
+    ),
+    "password-changed": Kind("The owner changed the password", kept=True, told=True),
+    "authenticator-renamed": Kind("A second factor got another name", kept=True),
+    "authenticator-removed": Kind("A second factor was removed", kept=True, told=True),
+    "recovery-renewed": Kind(
+        "Fresh recovery codes replaced the old", kept=True, told=True
+    ),
+    "browser-forgotten": Kind("A trusted browser was forgotten", kept=True),
+    "session-ended": Kind("The owner ended a session of theirs", kept=True),
     "sign-out": Kind("Somebody ended their session", kept=True),
     "enrollment": Kind(
         "A second factor was connected to an account", kept=True, told=True

@@ -25,7 +25,7 @@ _READS = """
     last_revocation link recovery_left browsers count counts events
 """
 _WRITES = """
-    add_users save_user save_password remove_user add_authenticator
+    add_users save_user save_password renew_hash remove_user add_authenticator
     rename_authenticator remove_authenticator remove_authenticators replace_sealed
     accept_step add_session touch_session replace_session end_session end_sessions
     forget_expired add_link take_link redeem_link replace_recovery spend_recovery

@@ -30,10 +30,10 @@ class Directory(Protocol):
         """
         ...
 
-    def save_password(self, name: str, password_hash: str) -> bool:
-        """Replace the hash of *name*; False where this directory cannot be written.
+    def renew_hash(self, name: str, old: str, new: str) -> bool:
+        """Replace the hash *old* of *name* by another form of it; it ends no session.
 
-        Used to upgrade old hashes at sign-in; it ends no session.
+        False where this directory cannot be written, or the hash is no longer *old*.
 
         Raises:
             StoreUnavailable: nothing was changed.

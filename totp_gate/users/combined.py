@@ -68,9 +68,9 @@ class Combined:
                     seen.add(user.name)
                     yield user
 
-    def save_password(self, name: str, password_hash: str) -> bool:
+    def renew_hash(self, name: str, old: str, new: str) -> bool:
         """Replace the hash where *name* was found; False: cannot be written there."""
         for directory in self._directories:
             if directory.find(name) is not None:
-                return directory.save_password(name, password_hash)
+                return directory.renew_hash(name, old, new)
         return False

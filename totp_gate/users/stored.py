@@ -19,10 +19,8 @@ class Records(Protocol):
         """Return all users."""
         ...
 
-    def save_password(
-        self, name: str, password_hash: str, *, end_sessions: bool
-    ) -> bool:
-        """Replace the hash; False: no such user."""
+    def renew_hash(self, name: str, old: str, new: str) -> bool:
+        """Replace the hash *old* by another form of it."""
         ...
 
 
@@ -45,6 +43,6 @@ class StoredUsers:
         """Return all users of the store, by name."""
         return self._store.users()
 
-    def save_password(self, name: str, password_hash: str) -> bool:
-        """Replace the hash by another form of it; False: no such user."""
-        return self._store.save_password(name, password_hash, end_sessions=False)
+    def renew_hash(self, name: str, old: str, new: str) -> bool:
+        """Replace the hash by another form of it; False: it is no longer *old*."""
+        return self._store.renew_hash(name, old, new)

@@ -54,7 +54,7 @@ class FileUsers:
         """Return all users of the file, by name."""
         return sorted(self._users.values(), key=lambda user: user.name)
 
-    def save_password(self, name: str, password_hash: str) -> bool:  # noqa: ARG002
+    def renew_hash(self, name: str, old: str, new: str) -> bool:  # noqa: ARG002
         """Return False: the file belongs to whoever wrote it."""
         return False
 

@@ -47,6 +47,14 @@ class Caller:
     forwarded: dict[str, str]
     local: bool
 
+    @property
+    def in_the_clear(self) -> bool:
+        """Whether an https page was asked for over a network in the clear."""
+        meant = "https" if self.origin is None else self.origin.scheme
+        if meant == "http" or self.scheme == "https":
+            return False
+        return self.trusted or not self.local
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -188,6 +196,20 @@ class Arrivals:
             forwarded=forwarded,
             local=address in {"unix", "::1"} or address.startswith("127."),
         )
+
+
+def check_upgrade(environ: WSGIEnvironment, origin: Origin) -> None:
+    """Refuse an upgrade that another site's page asks for.
+
+    Raises:
+        BadRequest: with 403.
+
+    Source:
+        RFC 6455 section 10.2.
+    """
+    page = environ.get("HTTP_ORIGIN")
+    if page is not None and page != origin.text:
+        raise BadRequest("an upgrade from another origin", status=403)
 
 
 def _rebuilt(environ: WSGIEnvironment) -> str:

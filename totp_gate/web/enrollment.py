@@ -10,16 +10,17 @@ import segno
 from markupsafe import Markup
 
 from totp_gate.accounts.enrollment import PENDING_LIFE, Enrollment, Pending
+from totp_gate.accounts.owner import Owner
 from totp_gate.accounts.signin import SignIn
 from totp_gate.core import otp
 from totp_gate.core.headers import plain
 from totp_gate.errors import NotFound
-from totp_gate.model import Link, LoginState, User
+from totp_gate.model import Authenticator, Link, LoginState, User
 from totp_gate.web.desk import DOCUMENT_ELSEWHERE, FORM_TOO_OLD, Desk
+from totp_gate.web.entrance import Entrance
 from totp_gate.web.pages import Answer
 from totp_gate.web.prelogin import PreLogin
 from totp_gate.web.request import PageRequest
-from totp_gate.web.signin import SignInPages
 
 _NO_CODE = (
     "That code does not fit. Check that the app shows the account you just added and "
@@ -44,7 +45,8 @@ class EnrollmentPages:
         desk: Desk,
         enrollment: Enrollment,
         signin: SignIn,
-        signin_pages: SignInPages,
+        owner: Owner,
+        entrance: Entrance,
         *,
         issuer: str,
         first_login: bool,
@@ -52,17 +54,18 @@ class EnrollmentPages:
         self._desk = desk
         self._enrollment = enrollment
         self._signin = signin
-        self._signin_pages = signin_pages
+        self._owner = owner
+        self._entrance = entrance
         self._issuer = issuer
         self._first_login = first_login
 
     def show(self, request: PageRequest) -> Answer:
-        """Return a fresh QR page for somebody who proved the password."""
+        """Return a fresh QR page for somebody who may add an authenticator."""
         prelogin = self._desk.prelogin(request)
         user = self._may_enroll(request, prelogin)
         if user is None:
-            login = self._desk.link("/login", self._desk.place(request))
-            return self._desk.go(login)
+            page = "/login" if request.live is None else "/account/confirm"
+            return self._desk.go(self._desk.link(page, self._desk.place(request)))
         pending = self._enrollment.draw(user.name, now=request.now)
         return self._qr_page(request, prelogin, pending)
 
@@ -74,7 +77,7 @@ class EnrollmentPages:
         if refused is not None:
             return refused
         pending = self._enrollment.unpack(
-            form["enrollment"], prelogin.binding, now=request.now
+            form["enrollment"], _binding(request, prelogin), now=request.now
         )
         if pending is None:
             return self._over(request, FORM_TOO_OLD)
@@ -86,7 +89,7 @@ class EnrollmentPages:
                 form["code"],
                 name=plain(form["name"].strip(), 64),
                 now=request.now,
-                only=not pending.link,
+                only=not pending.link and request.live is None,
             )
         except NotFound:
             self._note(request, pending, "failure")
@@ -96,7 +99,7 @@ class EnrollmentPages:
                 request, prelogin, pending, status=400, notice=_NO_CODE
             )
         self._note(request, pending, "success")
-        return self._lead_on(request, prelogin, pending)
+        return self._lead_on(request, prelogin, pending, done)
 
     def show_link(self, request: PageRequest, secret: str) -> Answer:
         """Return the page a link opens; nothing is used up by it."""
@@ -108,7 +111,7 @@ class EnrollmentPages:
         return self._desk.pages.render(
             "enroll_open.html",
             headers=self._desk.with_login(prelogin),
-            form=self._desk.form(request, page, prelogin.binding),
+            form=self._desk.form(request, page, _binding(request, prelogin)),
             username=link.user,
             purpose=link.purpose,
         )
@@ -146,7 +149,11 @@ class EnrollmentPages:
         return " ".join(self._enrollment.judge(password, link.user))
 
     def _lead_on(
-        self, request: PageRequest, prelogin: PreLogin, pending: Pending
+        self,
+        request: PageRequest,
+        prelogin: PreLogin,
+        pending: Pending,
+        done: Authenticator,
     ) -> Answer:
         user = self._enrollment.user_of(pending)
         if user is None:
@@ -158,13 +165,42 @@ class EnrollmentPages:
                 at=request.now,
                 credential=user.credential,
             )
-            return self._signin_pages.finish(request, proven, user)
-        if prelogin.state is not None and prelogin.state.user == user.name:
-            return self._signin_pages.finish(request, prelogin.state, user)
-        return self._desk.go(self._desk.link("/login"))
+            return self._entrance.finish_enrolled(request, proven, user)
+        if pending.link:
+            return self._desk.go(self._desk.link("/login"))
+        if request.live is not None:
+            return self._added(request, prelogin, user, done)
+        if prelogin.state is None:
+            return self._over(request, FORM_TOO_OLD)
+        return self._entrance.finish_enrolled(request, prelogin.state, user)
+
+    def _added(
+        self,
+        request: PageRequest,
+        prelogin: PreLogin,
+        user: User,
+        done: Authenticator,
+    ) -> Answer:
+        """End what the new authenticator replaces or outdates; go to the account."""
+        session = "" if request.live is None else request.live.session.id
+        if self._has_recovered(request, prelogin, user):
+            self._owner.replace_authenticators(user.name, done.id, keep=session)
+        else:
+            self._owner.end_others(user.name, keep=session)
+        expired = [self._desk.expire(self._desk.names.login)]
+        return self._desk.go(self._desk.link("/account"), expired)
 
     def _may_enroll(self, request: PageRequest, prelogin: PreLogin) -> User | None:
-        """Return who may enroll a first authenticator by a proven password."""
+        """Return who may enroll, or None.
+
+        After a proven password where that is enough, after a recovery code, or signed
+        in and with everything proven lately.
+        """
+        live = request.live
+        if live is not None:
+            fresh = self._owner.is_fresh(live.session, now=request.now)
+            recovered = self._has_recovered(request, prelogin, live.user)
+            return live.user if fresh or recovered else None
         if prelogin.state is None or not self._first_login:
             return None
         user = self._signin.user_of(prelogin.state, now=request.now, life=PENDING_LIFE)
@@ -172,10 +208,20 @@ class EnrollmentPages:
             return None
         return user
 
+    def _has_recovered(
+        self, request: PageRequest, prelogin: PreLogin, user: User
+    ) -> bool:
+        """Tell whether *user* has just signed in by a recovery code, here."""
+        state = prelogin.state
+        if state is None or not state.recovered or state.user != user.name:
+            return False
+        return 0 <= request.now - state.at < PENDING_LIFE
+
     def _refuse(
         self, request: PageRequest, prelogin: PreLogin, token: str, page: str
     ) -> Answer | None:
-        ours = self._desk.forms.check(token, page, prelogin.binding, now=request.now)
+        binding = _binding(request, prelogin)
+        ours = self._desk.forms.check(token, page, binding, now=request.now)
         if request.is_from_here() and ours:
             return None
         self._desk.audit.event(request, "form-refused", "failure", detail="/enroll")
@@ -197,7 +243,7 @@ class EnrollmentPages:
             "enrollment",
             outcome,
             user=pending.user,
-            detail="link" if pending.link else "first sign-in",
+            detail="link" if pending.link else "own",
         )
 
     def _password_page(
@@ -212,7 +258,7 @@ class EnrollmentPages:
             "enroll_password.html",
             status=400 if notice else 200,
             headers=self._desk.with_login(prelogin),
-            form=self._desk.form(request, page, prelogin.binding),
+            form=self._desk.form(request, page, _binding(request, prelogin)),
             notice=notice,
             username=link.user,
             min_length=self._enrollment.requirements.min_length,
@@ -235,11 +281,12 @@ class EnrollmentPages:
             account=pending.user,
             kind=factor.kind,
         )
-        packed = self._enrollment.pack(pending, prelogin.binding)
+        binding = _binding(request, prelogin)
+        packed = self._enrollment.pack(pending, binding)
         form = self._desk.form(
             request,
             "/enroll",
-            prelogin.binding,
+            binding,
             place=self._desk.place(request),
             hidden={"enrollment": packed},
         )
@@ -262,6 +309,10 @@ class EnrollmentPages:
             name="Phone",
             steps=(2, 2) if pending.password_hash else None,
         )
+
+
+def _binding(request: PageRequest, prelogin: PreLogin) -> str:
+    return prelogin.binding if request.live is None else request.live.session.id
 
 
 def qr_svg(text: str) -> Markup:

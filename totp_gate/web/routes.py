@@ -8,11 +8,14 @@ from werkzeug.exceptions import NotFound
 from werkzeug.routing import Map, RequestRedirect, Rule
 
 from totp_gate.errors import BadRequest, Overloaded
+from totp_gate.web.account import AccountPages
 from totp_gate.web.desk import Desk
 from totp_gate.web.enrollment import EnrollmentPages
 from totp_gate.web.pages import Answer
+from totp_gate.web.proof import ProofPages
 from totp_gate.web.request import PageRequest
 from totp_gate.web.signin import SignInPages
+from totp_gate.web.signout import SignOutPages
 from totp_gate.web.status import StatusPages
 
 Page = Callable[..., Answer]
@@ -25,8 +28,12 @@ class Routes:
     def __init__(
         self,
         desk: Desk,
+        *,
         signin: SignInPages,
+        signout: SignOutPages,
         enrollment: EnrollmentPages,
+        account: AccountPages,
+        proof: ProofPages,
         status: StatusPages,
     ) -> None:
         self._desk = desk
@@ -37,14 +44,24 @@ class Routes:
                 "GET": signin.show_second_factor,
                 "POST": signin.second_factor,
             },
-            "/logout": {"GET": signin.show_logout, "POST": signin.logout},
+            "/recovery": {"GET": signin.show_recovery, "POST": signin.recover},
+            "/logout": {"GET": signout.show_logout, "POST": signout.logout},
             "/enroll": {"GET": enrollment.show, "POST": enrollment.confirm},
             "/enroll/<secret>": {
                 "GET": enrollment.show_link,
                 "POST": enrollment.begin_link,
             },
+            "/account": {"GET": account.show},
+            "/account/recovery-codes": {"GET": account.show_codes},
+            "/account/confirm": {"GET": proof.show_confirm, "POST": proof.confirm},
+            "/account/password": {
+                "GET": proof.show_password,
+                "POST": proof.change_password,
+            },
+            **{page: {"POST": act} for page, act in account.actions().items()},
             "/healthz": {"GET": status.alive},
             "/readyz": {"GET": status.ready},
+            "/metrics": {"GET": status.figures},
             "/assets/<name>": {"GET": self._asset},
         }
         self._map = Map(
@@ -85,7 +102,8 @@ class Routes:
         pages = self._pages[path]
         page = pages.get("GET" if request.method == "HEAD" else request.method)
         if page is None:
-            allow = ", ".join(sorted({*pages, "HEAD"}))
+            also = {"HEAD"} if "GET" in pages else set()
+            allow = ", ".join(sorted({*pages, *also}))
             return self._desk.trouble.answer(request.environ, 405, allow=allow)
         return page(request, **arguments)
 

@@ -1,36 +1,40 @@
-"""The pages of sign-in and sign-out."""
+"""The pages of sign-in: the password, the code, or a recovery code."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from totp_gate.accounts.guessing import Wait
-from totp_gate.accounts.sessions import Sessions
 from totp_gate.accounts.signin import SignIn, Wrong
 from totp_gate.core.headers import plain
-from totp_gate.model import Authenticator, LoginState, User
+from totp_gate.model import Authenticator, LoginState, User, canonical_name
 from totp_gate.web.admit import AUTHENTICATE
 from totp_gate.web.desk import DOCUMENT_ELSEWHERE, FORM_TOO_OLD, Desk
+from totp_gate.web.entrance import Entrance
 from totp_gate.web.pages import Answer
 from totp_gate.web.prelogin import PreLogin
 from totp_gate.web.request import PageRequest
 
 LONGEST_NAME = 256
+_CLOCK = "The clock of your device seems to be about {minutes} min behind."
 _NO_MATCH = "That did not match. Check the user name and the password."
+_NO_RECOVERY = "That recovery code was not right, or it was used before."
 _NO_CODE = "That code was not right. Wait for the next one and try again."
 
 
 class SignInPages:
-    """Password, code, sign-out.
+    """Password, code, recovery code.
 
     Args:
         first_login: a right password may enroll the first authenticator.
     """
 
     def __init__(
-        self, desk: Desk, signin: SignIn, sessions: Sessions, *, first_login: bool
+        self, desk: Desk, signin: SignIn, entrance: Entrance, *, first_login: bool
     ) -> None:
         self._desk = desk
         self._signin = signin
-        self._sessions = sessions
+        self._entrance = entrance
         self._first_login = first_login
 
     def show_login(self, request: PageRequest) -> Answer:
@@ -51,7 +55,7 @@ class SignInPages:
         result = self._signin.prove_password(
             typed,
             form["password"],
-            request.visitor(),
+            request.visitor(self._known_as(request, typed)),
             binding=prelogin.binding,
             now=request.now,
         )
@@ -89,84 +93,60 @@ class SignInPages:
         refused = self._refuse_form(request, prelogin, token, "/second-factor", user)
         if refused is not None:
             return refused
-        result = self._signin.prove_code(
-            user, form["code"], request.visitor(), now=request.now
-        )
+        visitor = request.visitor(self._entrance.device(request, user))
+        result = self._signin.prove_code(user, form["code"], visitor, now=request.now)
         if isinstance(result, Authenticator):
-            return self.finish(request, prelogin.state, user)
+            trust = bool(self._entrance.browsers.trust and form["trust_device"])
+            return self._entrance.finish(request, prelogin.state, user, trust=trust)
         audit = self._desk.audit
         if isinstance(result, Wait):
             audit.sign_in(request, "code", "locked", user=user.name)
             return self._wait(request, result)
         audit.sign_in(request, "code", "failure", result.reason, user=user.name)
-        return self._code_form(request, prelogin, user, status=401, notice=_NO_CODE)
+        notice = self._diagnose(request, user, form["code"])
+        return self._code_form(request, prelogin, user, status=401, notice=notice)
 
-    def finish(self, request: PageRequest, state: LoginState, user: User) -> Answer:
-        """Begin the session of a complete sign-in and lead on."""
-        if request.token is not None:
-            self._sessions.end_token(request.token)
-        token, session = self._signin.begin_session(
-            state, user, request.visitor(), now=request.now
-        )
-        self._desk.audit.sign_in(
-            request, "code", "success", user=user.name, session=session.id
-        )
-        names = self._desk.names
-        return self._desk.go(
-            self._desk.place(request) or "/",
-            [self._desk.bake(names.session, token), self._desk.expire(names.login)],
-        )
+    def show_recovery(self, request: PageRequest) -> Answer:
+        """Return the form for a recovery code."""
+        prelogin = self._desk.prelogin(request)
+        user = self._half_way(request, prelogin)
+        if user is None:
+            return self._start_over(request)
+        return self._recovery_form(request, prelogin, user)
 
-    def show_logout(self, request: PageRequest) -> Answer:
-        """Return the form that signs out; by itself this changes nothing."""
-        if request.live is None:
-            return self._signed_out()
-        form = self._desk.form(request, "/logout", request.live.session.id)
-        user = request.live.user
-        return self._desk.pages.render(
-            "logout.html", form=form, user=user.display or user.name
+    def recover(self, request: PageRequest) -> Answer:
+        """Judge a recovery code; sign in, and lead on to connecting a new device."""
+        form = request.form("code", "csrf_token")
+        prelogin = self._desk.prelogin(request)
+        user = self._half_way(request, prelogin)
+        state = prelogin.state
+        if user is None or state is None:
+            return self._start_over(request)
+        refused = self._refuse_form(
+            request, prelogin, form["csrf_token"], "/recovery", user
         )
-
-    def logout(self, request: PageRequest) -> Answer:
-        """End the session, or the half-done sign-in, of this browser."""
-        form = request.form("csrf_token")
-        desk = self._desk
-        live = request.live
-        binding = live.session.id if live else desk.prelogin(request).binding
-        ours = desk.forms.check(form["csrf_token"], "/logout", binding, now=request.now)
-        if not request.is_from_here() or not ours:
-            return self._refuse_logout(request)
-        if live is not None and request.token is not None:
-            self._sessions.end_token(request.token)
-            desk.audit.event(
-                request,
-                "sign-out",
-                "success",
-                user=live.user.name,
-                session=live.session.id,
+        if refused is not None:
+            return refused
+        visitor = request.visitor(self._entrance.device(request, user))
+        result = self._signin.prove_recovery(
+            user, form["code"], visitor, now=request.now
+        )
+        audit = self._desk.audit
+        if isinstance(result, Wait):
+            audit.sign_in(request, "recovery", "locked", user=user.name)
+            return self._wait(request, result)
+        if isinstance(result, Wrong):
+            audit.sign_in(request, "recovery", "failure", user=user.name)
+            return self._recovery_form(
+                request, prelogin, user, status=401, notice=_NO_RECOVERY
             )
-        expired = [desk.expire(name) for name in (desk.names.session, desk.names.login)]
-        if live is None:
-            return desk.go(desk.link("/login", desk.place(request)), expired)
-        answer = self._signed_out()
-        answer.headers["Clear-Site-Data"] = '"cache"'
-        for line in expired:
-            answer.headers.add("Set-Cookie", line)
-        return answer
-
-    def _refuse_logout(self, request: PageRequest) -> Answer:
-        self._desk.audit.event(request, "form-refused", "failure", detail="/logout")
-        return self._desk.trouble.answer(
-            request.environ,
-            403,
-            message=FORM_TOO_OLD,
-            home_url=self._desk.link("/logout"),
-        )
-
-    def _signed_out(self) -> Answer:
-        return self._desk.pages.render(
-            "signed_out.html", login_url=self._desk.link("/login")
-        )
+        session, cookies = self._entrance.enter(request, state, user)
+        audit.sign_in(request, "recovery", "success", user=user.name, session=session)
+        desk = self._desk
+        lost = desk.login_cookie.write(replace(state, recovered=True))
+        kept = [one for one in cookies if not one.startswith(f"{desk.names.login}=")]
+        page = desk.link("/enroll", desk.place(request))
+        return desk.go(page, [*kept, desk.bake(desk.names.login, lost)])
 
     def _half_way(self, request: PageRequest, prelogin: PreLogin) -> User | None:
         if prelogin.state is None:
@@ -185,6 +165,9 @@ class SignInPages:
             return self._start_over(request)
         carry = desk.with_login(prelogin, desk.login_cookie.write(state))
         if self._signin.factors.of(user):
+            passed = self._pass_trusted(request, state, user)
+            if passed is not None:
+                return passed
             page = "/second-factor"
         elif self._first_login:
             page = "/enroll"
@@ -199,6 +182,42 @@ class SignInPages:
         return desk.go(
             desk.link(page, desk.place(request)), [line for _, line in carry]
         )
+
+    def _pass_trusted(
+        self, request: PageRequest, state: LoginState, user: User
+    ) -> Answer | None:
+        """Return the answer where a trusted browser stands for the code, else None."""
+        shown = request.cookie(self._desk.names.device)
+        passing = self._entrance.browsers.pass_code(shown, user.name, now=request.now)
+        if passing.how == "replayed":
+            self._desk.audit.event(
+                request, "browser.replayed", "failure", user=user.name
+            )
+        if passing.how not in {"rotated", "grace"}:
+            return None
+        session, cookies = self._entrance.enter(request, state, user, passing=passing)
+        self._desk.audit.event(
+            request, "browser.passed", "success", user=user.name, session=session
+        )
+        return self._desk.go(self._desk.place(request) or "/", cookies)
+
+    def _known_as(self, request: PageRequest, typed: str) -> str:
+        """Return the series by which this browser is known to whom *typed* names."""
+        if request.cookie(self._desk.names.device) is None:
+            return ""
+        return self._entrance.device(request, User(name=canonical_name(typed)))
+
+    def _diagnose(self, request: PageRequest, user: User, code: str) -> str:
+        """Return what to say about a wrong code; a clock that is off is told so."""
+        offset = self._signin.factors.clock_offset(user, code, now=request.now)
+        if offset is None:
+            return _NO_CODE
+        self._desk.audit.event(
+            request, "clock-off", "failure", user=user.name, detail=f"{offset:+d} s"
+        )
+        if offset > 0:
+            return _NO_CODE  # or guesses would learn of codes that are valid soon
+        return f"{_NO_CODE} {_CLOCK.format(minutes=max(1, round(-offset / 60)))}"
 
     def _refuse_form(
         self,
@@ -264,14 +283,42 @@ class SignInPages:
             form=desk.form(
                 request, "/second-factor", prelogin.binding, place=desk.place(request)
             ),
-            notice=notice,
+            notice=notice or self._entrance.news(user.name),
+            notice_kind="error" if notice else "info",
             username=user.name,
             digits=max((one.digits for one in known), default=6),
             hotp=bool(known) and all(one.kind == "hotp" for one in known),
-            recovery_url=None,
-            trust_days=None,
+            recovery_url=self._recovery_url(request, user),
+            trust_days=self._entrance.browsers.trust // 86_400 or None,
             cancel=desk.form(request, "/logout", prelogin.binding),
         )
+
+    def _recovery_form(
+        self,
+        request: PageRequest,
+        prelogin: PreLogin,
+        user: User,
+        *,
+        status: int = 200,
+        notice: str | None = None,
+    ) -> Answer:
+        desk = self._desk
+        place = desk.place(request)
+        return desk.pages.render(
+            "recovery.html",
+            status=status,
+            headers=[("WWW-Authenticate", AUTHENTICATE)] if status == 401 else [],
+            form=desk.form(request, "/recovery", prelogin.binding, place=place),
+            notice=notice,
+            username=user.name,
+            second_factor_url=desk.link("/second-factor", place),
+            cancel=desk.form(request, "/logout", prelogin.binding),
+        )
+
+    def _recovery_url(self, request: PageRequest, user: User) -> str | None:
+        if not self._entrance.recovery.left(user.name):
+            return None
+        return self._desk.link("/recovery", self._desk.place(request))
 
     def _wait(self, request: PageRequest, wait: Wait) -> Answer:
         return self._desk.trouble.answer(request.environ, 429, retry_after=wait.seconds)

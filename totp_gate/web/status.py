@@ -1,13 +1,21 @@
-"""Is the gate alive, and is it ready?"""
+"""Is the gate alive, is it ready, and what has it counted?
+
+Anybody may ask whether it is alive and ready. What is wrong, and the figures, are for
+the networks of ``[metrics]`` only; for others there are no figures here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from totp_gate.core.headers import Networks
 from totp_gate.errors import GateError
+from totp_gate.telemetry.metrics import CONTENT_TYPE, Meter
 from totp_gate.web.desk import Desk
 from totp_gate.web.pages import Answer
 from totp_gate.web.request import PageRequest
+
+_PLAIN = "text/plain; charset=utf-8"
 
 
 class StatusPages:
@@ -15,11 +23,22 @@ class StatusPages:
 
     Args:
         checks: by name, each raising ``GateError`` where its part is not ready.
+        meter: what was counted.
+        insiders: who may know more than yes and no.
     """
 
-    def __init__(self, desk: Desk, checks: Mapping[str, Callable[[], object]]) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        checks: Mapping[str, Callable[[], object]],
+        *,
+        meter: Meter,
+        insiders: Networks,
+    ) -> None:
         self._desk = desk
         self._checks = checks
+        self._meter = meter
+        self._insiders = insiders
 
     def alive(self, _request: PageRequest) -> Answer:
         """Answer 200 as long as the process can answer at all."""
@@ -27,14 +46,32 @@ class StatusPages:
 
     def ready(self, request: PageRequest) -> Answer:
         """Answer 200 where everything needed is there, else 503."""
+        wrong = []
         for name, check in self._checks.items():
             try:
                 check()
             except GateError as error:
                 self._desk.audit.trouble(request.environ, f"not ready: {name}", error)
-                return self._text("not ready\n", status=503)
-        return self._text("ready\n")
+                wrong.append(f"{name}: {error}\n")
+        if not wrong:
+            return self._text("ready\n")
+        told = "".join(wrong) if self._is_insider(request) else ""
+        return self._text("not ready\n" + told, status=503)
+
+    def figures(self, request: PageRequest) -> Answer:
+        """Answer with all metrics, in the text format of Prometheus."""
+        if not self._is_insider(request):
+            return self._desk.trouble.answer(request.environ, 404, home_url="/")
+        try:
+            text = self._meter.text(request.now)
+        except OSError as error:
+            self._desk.audit.trouble(request.environ, "no figures", error)
+            return self._text("the workers' numbers cannot be read\n", status=503)
+        return self._desk.pages.finish(Answer(text, content_type=CONTENT_TYPE))
+
+    def _is_insider(self, request: PageRequest) -> bool:
+        return self._insiders.contains(request.address)
 
     def _text(self, text: str, status: int = 200) -> Answer:
-        answer = Answer(text, status=status, content_type="text/plain; charset=utf-8")
+        answer = Answer(text, status=status, content_type=_PLAIN)
         return self._desk.pages.finish(answer)

@@ -14,11 +14,22 @@ from totp_gate.stores.sql.part import Part, forget_browsers_of, values
 class BrowserPart(Part):
     """``base.BrowserRecords``."""
 
-    def add_browser(self, browser: Browser) -> None:
-        """Keep a new series."""
+    def add_browser(self, browser: Browser, *, keep: int = 20) -> None:
+        """Keep a new series, and at most *keep* of that user's newest."""
+        mine = browsers.c.user == browser.user
+        newest = (
+            select(browsers.c.id)
+            .where(mine)
+            .order_by(browsers.c.created.desc(), browsers.c.id)
+            .limit(keep)
+        )
         with self._write() as writing:
-            writing.connection.execute(
-                insert(browsers).values(values(browsers, browser))
+            connection = writing.connection
+            connection.execute(insert(browsers).values(values(browsers, browser)))
+            connection.execute(
+                delete(browsers).where(
+                    mine, browsers.c.id.not_in(newest), browsers.c.id != browser.id
+                )
             )
 
     def browsers(self, user: str) -> list[Browser]:

@@ -77,20 +77,22 @@ class UserPart(Part):
             writing.announce(("", user.name))
         return True
 
-    def save_password(
-        self, name: str, password_hash: str, *, end_sessions: bool, keep: str = ""
-    ) -> bool:
-        """Replace the password hash; False: no such user."""
-        same = update(_TABLE).where(_TABLE.c.name == name)
+    def save_password(self, name: str, password_hash: str, *, keep: str = "") -> bool:
+        """Set another password; False: no such user."""
         with self._write() as writing:
-            if end_sessions:
-                saved = change_password_of(writing, name, password_hash, keep=keep)
-            else:
-                form = same.values(password_hash=password_hash)
-                saved = writing.connection.execute(form).rowcount > 0
+            saved = change_password_of(writing, name, password_hash, keep=keep)
             if saved:
                 writing.announce(("", name))
             return saved
+
+    def renew_hash(self, name: str, old: str, new: str) -> bool:
+        """Replace the hash *old* by another form; False: it is no longer *old*."""
+        same = _TABLE.c.name == name, _TABLE.c.password_hash == old
+        with self._write() as writing:
+            renewed = writing.connection.execute(
+                update(_TABLE).where(*same).values(password_hash=new)
+            )
+            return renewed.rowcount > 0
 
     def remove_user(self, name: str) -> bool:
         """Remove the user and all that is theirs; False: no such user."""

@@ -1,0 +1,148 @@
+"""Browsers that somebody has signed in with before, and those they trust.
+
+Strategy: after a complete sign-in a browser gets a signed reference to a series of its
+own. It is good for two things: strangers who guess at the account cannot lock this
+browser out (``accounts.guessing``), and, where its owner said so, the code is not asked
+for while the trust lasts. It never stands for a password.
+
+A reference that passed for a code is exchanged at once. Whoever shows one that was
+exchanged before holds a copy, or is the one who was copied: the series ends, and the
+code is asked for. Parallel requests of one browser have a short grace.
+
+Source:
+    OWASP, Slow Down Online Guessing Attacks with Device Cookies; NIST SP 800-63B-4
+    section 3.1.1 (a bound device replaces only the second factor).
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from totp_gate.accounts.guessing import Visitor
+from totp_gate.core.signing import Tokens, digest
+from totp_gate.model import Browser
+from totp_gate.stores.base import Rotation, Store
+
+KNOWN_LIFE = 180 * 86_400
+MOST_PER_USER = 20
+GRACE = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """Whether a trusted browser stands for the code.
+
+    Attributes:
+        how: ``rotated`` and ``grace`` do; ``replayed`` revoked the series.
+        proven: when a code was last typed in this browser, Unix seconds.
+        cookie: the new cookie value, or empty.
+    """
+
+    how: Rotation
+    proven: float = 0.0
+    cookie: str = ""
+
+
+class Browsers:
+    """Use cases over known and trusted browsers.
+
+    Args:
+        trust: seconds for which a browser may be trusted; 0: not at all.
+    """
+
+    def __init__(self, *, store: Store, tokens: Tokens, trust: int = 0) -> None:
+        self._store = store
+        self._tokens = tokens
+        self.trust = trust
+
+    def recognise(self, cookie: str | None, user: str, *, now: float) -> Browser | None:
+        """Return the series *cookie* belongs to, if it is the user's and current."""
+        shown = self._read(cookie)
+        if shown is None:
+            return None
+        series, secret = shown
+        for browser in self._store.browsers(user):
+            if browser.id != series or now >= browser.expires:
+                continue
+            recent = now - browser.rotated < GRACE
+            if secret == browser.current or (recent and secret == browser.previous):
+                return browser
+        return None
+
+    def pass_code(self, cookie: str | None, user: str, *, now: float) -> Passing:
+        """Exchange the reference of a trusted browser; the answer says if it counts.
+
+        Raises:
+            StoreUnavailable: nothing was exchanged; ask for the code.
+        """
+        shown = self._read(cookie)
+        if shown is None or not self.trust:
+            return Passing("unknown")
+        series, secret = shown
+        owned = {browser.id: browser for browser in self._store.browsers(user)}
+        browser = owned.get(series)
+        if browser is None or now >= browser.trusted_until:
+            return Passing("unknown")
+        fresh, value = self._draw(series)
+        how = self._store.rotate_browser(
+            series, user, shown=secret, next=fresh, now=now, grace=GRACE
+        )
+        return Passing(how, browser.created, value if how == "rotated" else "")
+
+    def remember(
+        self,
+        cookie: str | None,
+        user: str,
+        visitor: Visitor,
+        *,
+        now: float,
+        trust: bool = False,
+    ) -> str:
+        """Begin a series for a browser that has just proven everything.
+
+        Args:
+            cookie: what it showed; that series ends.
+            trust: its owner trusts it.
+
+        Returns:
+            The value of the cookie.
+        """
+        shown = self._read(cookie)
+        if shown is not None:
+            self._store.forget_browser(user, shown[0])
+        series = secrets.token_hex(8)
+        current, value = self._draw(series)
+        browser = Browser(
+            id=series,
+            user=user,
+            current=current,
+            rotated=now,
+            created=now,
+            expires=now + max(KNOWN_LIFE, self.trust),
+            trusted_until=now + self.trust if trust else 0.0,
+            address=visitor.address,
+            agent=visitor.agent,
+        )
+        self._store.add_browser(browser, keep=MOST_PER_USER)
+        return value
+
+    def trusted(self, user: str, *, now: float) -> list[Browser]:
+        """Return the browsers *user* trusts now, newest first."""
+        known = self._store.browsers(user)
+        return [browser for browser in known if now < browser.trusted_until]
+
+    def forget(self, user: str, series: str) -> bool:
+        """End one series; False: not theirs."""
+        return self._store.forget_browser(user, series)
+
+    def _draw(self, series: str) -> tuple[str, str]:
+        secret = secrets.token_urlsafe(24)
+        claims = {"i": series, "s": secret}
+        return digest(secret), self._tokens.write("browser", claims)
+
+    def _read(self, cookie: str | None) -> tuple[str, str] | None:
+        claims = self._tokens.read("browser", cookie) if cookie else None
+        if claims is None:
+            return None
+        return str(claims.get("i")), digest(str(claims.get("s")))

@@ -1,0 +1,142 @@
+"""What the owner of an account may change, after proving everything once more.
+
+A session is *fresh* for a few minutes after its password and its code were proven. What
+is sensitive needs a fresh one; proving again gives the session a new id. Whatever
+changes a password or a factor ends all other sessions of the account.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from totp_gate.accounts.factors import Factors
+from totp_gate.accounts.guessing import Guessing, Visitor, Wait
+from totp_gate.accounts.signin import SignIn, Wrong
+from totp_gate.core.passwords import Passwords
+from totp_gate.core.signing import Tokens, digest
+from totp_gate.errors import Conflict, NotFound
+from totp_gate.model import Session, User
+from totp_gate.stores.base import Store
+from totp_gate.users.base import Directory
+
+FRESH = 600
+
+
+class Owner:
+    """Use cases of somebody who is signed in."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        directory: Directory,
+        signin: SignIn,
+        passwords: Passwords,
+        factors: Factors,
+        guessing: Guessing,
+        tokens: Tokens,
+    ) -> None:
+        self._store = store
+        self._directory = directory
+        self._signin = signin
+        self._passwords = passwords
+        self.factors = factors
+        self._guessing = guessing
+        self._tokens = tokens
+
+    def is_fresh(self, session: Session, *, now: float) -> bool:
+        """Tell whether everything was proven within the last ``FRESH`` seconds.
+
+        Source:
+            NIST SP 800-63B-4 section 4.1.2; OWASP ASVS 5.0 7.5.1.
+        """
+        if session.second_factor_at is None:
+            return False
+        return now - min(session.password_at, session.second_factor_at) < FRESH
+
+    def prove(
+        self, user: User, password: str, code: str, visitor: Visitor, *, now: float
+    ) -> Wrong | Wait | None:
+        """Judge password and code of somebody who is signed in; None: both are right.
+
+        Raises:
+            Overloaded, StoreUnavailable: nothing was proven.
+        """
+        first = self._signin.judge_password(user, password, visitor, now=now)
+        if first is not None:
+            return first
+        second = self._signin.prove_code(user, code, visitor, now=now)
+        if isinstance(second, Wrong | Wait):
+            return second
+        self._guessing.succeeded(user.name, visitor)
+        return None
+
+    def renew(self, session: Session, user: User, *, now: float) -> str:
+        """Return the reference of a new session that replaces *session*, fresh.
+
+        Raises:
+            NotFound: *session* is over.
+        """
+        token = self._tokens.reference("session")
+        fresh = replace(
+            session,
+            id=digest(token),
+            seen=now,
+            password_at=now,
+            second_factor_at=now,
+            credential=user.credential,
+        )
+        if not self._store.replace_session(session.id, fresh):
+            raise NotFound("this session is over")
+        return token
+
+    def change_password(
+        self, session: Session, user: User, password: str, *, now: float
+    ) -> str:
+        """Set a new password, judged and proven already; return the new reference.
+
+        All other sessions and all trusted browsers of the user end.
+
+        Raises:
+            Conflict: the user is kept in the settings file, which is not written here.
+            Overloaded, StoreUnavailable: the old password goes on.
+        """
+        if user.source != "store":
+            raise Conflict(f"{user.name} is kept in the settings file")
+        hashed = self._passwords.hash(password)
+        self._store.save_password(user.name, hashed, keep=session.id)
+        changed = self._directory.find(user.name)
+        if changed is None:
+            raise NotFound("this account is gone")
+        return self.renew(session, changed, now=now)
+
+    def rename_authenticator(self, user: User, id: str, name: str) -> bool:
+        """Rename an authenticator; False: not theirs."""
+        return self._store.rename_authenticator(user.name, id, name)
+
+    def remove_authenticator(self, session: Session, id: str) -> bool:
+        """Remove one and end all other sessions; False: not theirs, or the last."""
+        if not self._store.remove_authenticator(session.user, id, even_last=False):
+            return False
+        self._store.end_sessions(session.user, keep=session.id)
+        return True
+
+    def end_session(self, user: str, id: str) -> bool:
+        """End one session of *user*; False: not theirs."""
+        return self._store.end_session(id, user=user)
+
+    def end_others(self, user: str, *, keep: str) -> int:
+        """End all sessions of *user* but *keep*; how many."""
+        return self._store.end_sessions(user, keep=keep)
+
+    def replace_authenticators(self, user: str, kept: str, *, keep: str) -> None:
+        """Remove all authenticators but *kept* and end sessions but *keep*.
+
+        For somebody who used a recovery code: the old device is presumed lost.
+        """
+        for authenticator in self._store.authenticators(user):
+            if authenticator.id != kept:
+                self._store.remove_authenticator(
+                    user, authenticator.id, even_last=False
+                )
+        self._store.end_sessions(user, keep=keep)

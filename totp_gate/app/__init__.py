@@ -1,0 +1,16 @@
+"""Opens the parts a ``gate.toml`` names and wires them into a gate.
+
+The only place, with the commands, that chooses backends.
+"""
+
+from totp_gate.app.accounts import Accounts, open_accounts, read_keys
+from totp_gate.app.creation import Gate, create_app, load_upstream
+
+__all__ = [
+    "Accounts",
+    "Gate",
+    "create_app",
+    "load_upstream",
+    "open_accounts",
+    "read_keys",
+]

@@ -1,0 +1,196 @@
+"""The backends of one installation, and the use cases over them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from totp_gate.accounts.browsers import Browsers
+from totp_gate.accounts.enrollment import Enrollment
+from totp_gate.accounts.factors import Factors
+from totp_gate.accounts.guessing import Guessing
+from totp_gate.accounts.owner import Owner
+from totp_gate.accounts.recovery import Recovery
+from totp_gate.accounts.sessions import Sessions
+from totp_gate.accounts.signin import SignIn
+from totp_gate.config import Config
+from totp_gate.core import throttle
+from totp_gate.core.keys import KeyRing
+from totp_gate.core.passwords import Profile
+from totp_gate.core.sealing import Sealer
+from totp_gate.core.signing import Tokens
+from totp_gate.errors import ConfigError
+from totp_gate.stores.base import Store
+from totp_gate.stores.sql import open_store
+from totp_gate.telemetry.audit import Audit
+from totp_gate.telemetry.metrics import Meter
+from totp_gate.telemetry.opening import open_audit
+from totp_gate.telemetry.watch import WatchedPasswords, watched_store
+from totp_gate.users.base import Directory
+from totp_gate.users.combined import Combined
+from totp_gate.users.stored import StoredUsers
+from totp_gate.users.toml import FileUsers
+
+T = TypeVar("T")
+Clock = Callable[[], float]
+
+
+class Accounts:
+    """Everything about people, without HTTP; commands work with it too.
+
+    Args:
+        config: the settings.
+        clock: Unix seconds.
+        profile: what a password hash costs.
+        meter: counts what happens.
+
+    Raises:
+        ConfigError: the audit, the keys or the state cannot be used.
+        StoreUnavailable: the state cannot be read or written.
+    """
+
+    def __init__(
+        self, config: Config, *, clock: Clock, profile: Profile, meter: Meter
+    ) -> None:
+        self.config = config
+        self.clock = clock
+        self.ring: KeyRing = read_keys(config.keys_file)
+        self.meter = meter
+        store = open_store(config.state_url, now=clock)
+        self.store: Store = watched_store(store, meter)
+        self.audit = _audit(config, store, meter)
+        self.directory: Directory = _directory(config, self.store)
+        signing = list(self.ring.derive("signing").values())
+        self.tokens = Tokens(signing, self.store.instance())
+        self.sealer = Sealer(self.ring.derive("sealing"))
+        self.passwords = WatchedPasswords(profile, meter, run=off_the_loop)
+        self.factors = Factors(
+            store=self.store, sealer=self.sealer, params=config.otp_params()
+        )
+        budgets = throttle.Guessing()
+        self.guessing = Guessing(
+            store=self.store,
+            params=budgets,
+            key=next(iter(self.ring.derive("strangers").values())),
+        )
+        self.recovery = Recovery(store=self.store)
+        self.browsers = Browsers(
+            store=self.store,
+            tokens=self.tokens,
+            trust=config.second_factor.trusted_device,
+        )
+        limits = config.limits()
+        self.sessions = Sessions(store=self.store, tokens=self.tokens, limits=limits)
+        _ask(store, meter, idle=limits.idle, hard=budgets.code.hard)
+        self.signin = self._signin()
+        self.enrollment = self._enrollment()
+        self.owner = self._owner()
+
+    def _signin(self) -> SignIn:
+        return SignIn(
+            store=self.store,
+            directory=self.directory,
+            passwords=self.passwords,
+            factors=self.factors,
+            recovery=self.recovery,
+            guessing=self.guessing,
+            tokens=self.tokens,
+            limits=self.config.limits(),
+        )
+
+    def _enrollment(self) -> Enrollment:
+        config = self.config
+        return Enrollment(
+            store=self.store,
+            directory=self.directory,
+            factors=self.factors,
+            passwords=self.passwords,
+            sealer=self.sealer,
+            requirements=config.requirements(),
+            context=(config.gate.name, *(one.host for one in config.origins)),
+        )
+
+    def _owner(self) -> Owner:
+        return Owner(
+            store=self.store,
+            directory=self.directory,
+            signin=self.signin,
+            passwords=self.passwords,
+            factors=self.factors,
+            guessing=self.guessing,
+            tokens=self.tokens,
+        )
+
+
+def open_accounts(
+    config: Config,
+    *,
+    clock: Clock = time.time,
+    profile: Profile | None = None,
+    meter: Meter | None = None,
+) -> Accounts:
+    """Open keys and state and return the use cases.
+
+    Raises:
+        ConfigError, StoreUnavailable: as ``Accounts``.
+    """
+    return Accounts(
+        config,
+        clock=clock,
+        profile=profile or Profile(),
+        meter=meter or Meter.of_environment(),
+    )
+
+
+def read_keys(path: Path) -> KeyRing:
+    """Return the key ring of the file *path*.
+
+    Raises:
+        ConfigError: it cannot be read, or what it holds are no keys.
+    """
+    try:
+        return KeyRing.parse(path.read_text("ascii"))
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror}); make it with: totp-gate key init"
+        raise ConfigError([("gate.keys_file", reason)]) from error
+    except ValueError as error:
+        raise ConfigError([("gate.keys_file", str(error))]) from error
+
+
+def off_the_loop(work: Callable[[], T]) -> T:
+    """Run *work* where it does not stop others: under gevent in a native thread."""
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is None or not monkey.is_module_patched("threading"):
+        return work()
+    import gevent
+
+    done: T = gevent.get_hub().threadpool.apply(work)
+    return done
+
+
+def _audit(config: Config, store: Store, meter: Meter) -> Audit:
+    section = config.audit
+    return open_audit(
+        section.file,
+        command=section.command,
+        events=section.command_events,
+        keep=store.add_event,
+        meter=meter,
+    )
+
+
+def _ask(store: Store, meter: Meter, *, idle: int, hard: int) -> None:
+    """Let the store say what is counted nowhere else."""
+    meter.ask("gate_sessions", lambda now: store.count_sessions(seen_after=now - idle))
+    meter.ask(
+        "gate_locked_accounts", lambda _: len(store.counts("code:", at_least=hard))
+    )
+
+
+def _directory(config: Config, store: Store) -> Directory:
+    combined = Combined([FileUsers(config.file_users()), StoredUsers(store)])
+    combined.check()
+    return combined

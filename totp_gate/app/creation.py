@@ -1,0 +1,121 @@
+"""A gate in front of an application, or of what ``[upstream]`` names."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gunicorn.util import import_app
+
+from totp_gate.app.accounts import Clock, open_accounts
+from totp_gate.app.furnishing import Check, furnish, pages_of
+from totp_gate.config import Config, load_config
+from totp_gate.core.passwords import Profile
+from totp_gate.errors import ConfigError, UpstreamUnavailable
+from totp_gate.gate import GateMiddleware
+from totp_gate.telemetry.metrics import Meter
+from totp_gate.telemetry.watch import UpstreamCounts
+from totp_gate.upstream.proxy import Proxy
+from totp_gate.web.trouble import Trouble
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+class Gate(GateMiddleware):
+    """A login gate in front of a WSGI application.
+
+    ``application = Gate(application, "gate.toml")`` is all there is to it: no request
+    reaches the application before its sender has proven a password and a code.
+
+    Args:
+        app: the application.
+        settings: path of the settings file, or settings that were read already.
+        clock: Unix seconds, for tests. profile: what a password hash costs.
+        checks: what else has to work before ``/readyz`` says so, by name.
+        meter: counts what happens; None: over all workers of this server.
+
+    Raises:
+        ConfigError: something about the settings, the keys or the state is wrong; the
+            text lists all of it.
+        StoreUnavailable: the state cannot be read or written.
+    """
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        settings: str | Path | Config | None = None,
+        *,
+        clock: Clock = time.time,
+        profile: Profile | None = None,
+        checks: Mapping[str, Check] | None = None,
+        meter: Meter | None = None,
+    ) -> None:
+        config = settings if isinstance(settings, Config) else load_config(settings)
+        self.accounts = open_accounts(config, clock=clock, profile=profile, meter=meter)
+        super().__init__(app, furnish(self.accounts, checks or {}))
+
+
+def create_app(settings: str | Path | None = None) -> WSGIApplication:
+    """Return the gate in front of what ``[upstream]`` names, ready for a server.
+
+    Args:
+        settings: path of the settings file; None: ``TOTP_GATE_CONFIG``, ``gate.toml``.
+
+    Raises:
+        ConfigError: as ``Gate``; also where ``[upstream]`` is missing or its
+            application cannot be imported.
+    """
+    config = load_config(settings)
+    upstream = config.upstream
+    if upstream is None:
+        reason = "is missing; name what is behind the gate by app or url"
+        raise ConfigError([("upstream", reason)])
+    if upstream.app:
+        return Gate(load_upstream(upstream.app, config.folder), config)
+    meter = Meter.of_environment()
+    proxy = Proxy(
+        config.destination(),
+        limits=config.upstream_limits(),
+        trouble=_page(Trouble(pages_of(config))),
+        observer=UpstreamCounts(meter),
+    )
+    return Gate(proxy, config, checks={"upstream": _reaching(proxy)}, meter=meter)
+
+
+def load_upstream(name: str, folder: Path) -> WSGIApplication:
+    """Return the WSGI application ``module:name``, found from *folder* too.
+
+    Raises:
+        ConfigError: it cannot be imported.
+    """
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    try:
+        app: WSGIApplication = import_app(name)
+    except Exception as error:
+        reason = f"{name} cannot be imported ({error}); write module:application"
+        raise ConfigError([("upstream.app", reason)]) from error
+    return app
+
+
+def _page(trouble: Trouble) -> Callable[..., Iterable[bytes]]:
+    """Return what renders the proxy's error answers as pages of the gate."""
+
+    def answer(
+        environ: WSGIEnvironment, start_response: StartResponse, status: int, _: str
+    ) -> Iterable[bytes]:
+        return trouble.answer(environ, status)(environ, start_response)
+
+    return answer
+
+
+def _reaching(proxy: Proxy) -> Check:
+    def check() -> None:
+        if not proxy.reachable():
+            raise UpstreamUnavailable("the upstream cannot be reached")
+
+    return check

@@ -1,0 +1,170 @@
+"""The web side over the accounts: pages, endpoints, and what the gate needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from totp_gate.accounts.live import LiveSessions
+from totp_gate.app.accounts import Accounts
+from totp_gate.config import Config
+from totp_gate.core.headers import Networks, plain
+from totp_gate.core.policy import Policy
+from totp_gate.gate import Parts
+from totp_gate.model import Identity, Session, User
+from totp_gate.web.account import AccountPages
+from totp_gate.web.admit import Admission
+from totp_gate.web.arrival import Arrivals
+from totp_gate.web.csrf import FormTokens
+from totp_gate.web.desk import Desk
+from totp_gate.web.enrollment import EnrollmentPages
+from totp_gate.web.entrance import Entrance
+from totp_gate.web.pages import Pages
+from totp_gate.web.prelogin import LoginCookie
+from totp_gate.web.proof import ProofPages
+from totp_gate.web.request import CookieNames
+from totp_gate.web.routes import Routes
+from totp_gate.web.signin import SignInPages
+from totp_gate.web.signout import SignOutPages
+from totp_gate.web.status import StatusPages
+from totp_gate.web.trouble import Trouble
+
+Check = Callable[[], object]
+
+
+def furnish(accounts: Accounts, checks: Mapping[str, Check]) -> Parts:
+    """Return the web side over *accounts*; *checks* as in ``Gate``."""
+    config = accounts.config
+    desk = _desk(accounts)
+    identity = _Identity(config)
+    return Parts(
+        origins=config.origins,
+        prefix=config.gate.prefix,
+        names=desk.names,
+        identity=identity.headers,
+        policy=Policy.compile(()),
+        arrivals=Arrivals(
+            origins=config.origins,
+            prefix=config.gate.prefix,
+            identity=identity.headers,
+            trusted=Networks(config.gate.trusted_proxies),
+        ),
+        live=LiveSessions(
+            store=accounts.store,
+            directory=accounts.directory,
+            tokens=accounts.tokens,
+            limits=config.limits(),
+            dress=identity.dress,
+            clock=accounts.clock,
+        ),
+        routes=_routes(accounts, desk, checks),
+        admission=Admission(desk.pages, prefix=config.gate.prefix),
+        trouble=desk.trouble,
+        audit=desk.audit,
+        clock=accounts.clock,
+        meter=accounts.meter,
+    )
+
+
+def pages_of(config: Config) -> Pages:
+    """Return what renders the pages of this installation."""
+    return Pages(
+        site=config.gate.name,
+        prefix=config.gate.prefix,
+        theme=config.gate.theme,
+        insecure=config.gate.insecure_http,
+    )
+
+
+def _desk(accounts: Accounts) -> Desk:
+    config = accounts.config
+    insecure = config.gate.insecure_http
+    pages = pages_of(config)
+    return Desk(
+        pages=pages,
+        trouble=Trouble(pages),
+        forms=FormTokens(accounts.tokens),
+        login_cookie=LoginCookie(accounts.tokens, accounts.sealer),
+        names=CookieNames.under(insecure=insecure),
+        origins=config.origins,
+        prefix=config.gate.prefix,
+        secure=not insecure,
+        audit=accounts.audit,
+    )
+
+
+def _routes(accounts: Accounts, desk: Desk, checks: Mapping[str, Check]) -> Routes:
+    config = accounts.config
+    first_login = config.second_factor.enrollment == "first-login"
+    entrance = Entrance(
+        desk,
+        signin=accounts.signin,
+        sessions=accounts.sessions,
+        browsers=accounts.browsers,
+        recovery=accounts.recovery,
+        sealer=accounts.sealer,
+        store=accounts.store,
+    )
+    return Routes(
+        desk,
+        signin=SignInPages(desk, accounts.signin, entrance, first_login=first_login),
+        signout=SignOutPages(desk, accounts.sessions),
+        enrollment=EnrollmentPages(
+            desk,
+            accounts.enrollment,
+            accounts.signin,
+            accounts.owner,
+            entrance,
+            issuer=config.gate.name,
+            first_login=first_login,
+        ),
+        account=AccountPages(
+            desk,
+            store=accounts.store,
+            owner=accounts.owner,
+            browsers=accounts.browsers,
+            recovery=accounts.recovery,
+            entrance=entrance,
+        ),
+        proof=ProofPages(desk, accounts.owner, accounts.enrollment, entrance),
+        status=StatusPages(
+            desk,
+            {"store": accounts.store.ping, **checks},
+            meter=accounts.meter,
+            insiders=Networks(config.metrics.networks),
+        ),
+    )
+
+
+class _Identity:
+    """What the application is told about a session."""
+
+    def __init__(self, config: Config) -> None:
+        section = config.identity
+        self.headers = (section.user, section.groups, section.name, section.email)
+        self._keys = ["HTTP_" + name.upper().replace("-", "_") for name in self.headers]
+
+    def dress(self, session: Session, user: User) -> dict[str, object]:
+        """Return the environ entries of a request of *session*."""
+        identity = Identity(
+            user=user.name,
+            groups=user.groups,
+            name=user.display,
+            email=user.email,
+            level=session.level,
+            session_id=session.id[:12],
+            password_at=session.password_at,
+            second_factor_at=session.second_factor_at,
+        )
+        values = (user.name, ",".join(user.groups), user.display, user.email)
+        told = [_header_text(value) for value in values]
+        return {
+            "REMOTE_USER": told[0],
+            "AUTH_TYPE": "totp_gate",
+            "totp_gate.identity": identity,
+            **dict(zip(self._keys, told, strict=True)),
+        }
+
+
+def _header_text(text: str) -> str:
+    """Return *text* as WSGI wants it: UTF-8 octets as latin-1 characters (PEP 3333)."""
+    return plain(text).encode().decode("latin-1")

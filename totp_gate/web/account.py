@@ -1,0 +1,228 @@
+"""The account page: what its owner sees, and the forms that change it.
+
+Looking needs a session; changing needs a form token of that session; what is sensitive
+needs everything proven within the last minutes (``accounts.owner``), and otherwise asks
+for it first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from totp_gate.accounts.browsers import Browsers
+from totp_gate.accounts.live import Live
+from totp_gate.accounts.owner import Owner
+from totp_gate.accounts.recovery import Recovery
+from totp_gate.core.headers import plain
+from totp_gate.stores.base import Store
+from totp_gate.web import words
+from totp_gate.web.desk import DOCUMENT_ELSEWHERE, FORM_TOO_OLD, Desk
+from totp_gate.web.entrance import Entrance
+from totp_gate.web.pages import Answer
+from totp_gate.web.request import PageRequest
+
+_FORMS = {
+    "end_session": "/account/end-session",
+    "end_others": "/account/end-others",
+    "rename_authenticator": "/account/rename-authenticator",
+    "remove_authenticator": "/account/remove-authenticator",
+    "add_authenticator": "/account/add-authenticator",
+    "new_recovery_codes": "/account/new-recovery-codes",
+    "forget_browser": "/account/forget-browser",
+    "change_password": "/account/password",
+    "logout": "/logout",
+}
+_EVENTS = 20
+
+
+class AccountPages:
+    """What the owner of an account sees and does."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        store: Store,
+        owner: Owner,
+        browsers: Browsers,
+        recovery: Recovery,
+        entrance: Entrance,
+    ) -> None:
+        self._desk = desk
+        self._store = store
+        self._owner = owner
+        self._browsers = browsers
+        self._recovery = recovery
+        self._entrance = entrance
+
+    def show(self, request: PageRequest) -> Answer:
+        """Return the page with everything about the account."""
+        live = request.live
+        if live is None:
+            return self._desk.go(self._desk.link("/login"))
+        name = live.user.name
+        now = request.now
+        return self._desk.pages.render(
+            "account.html",
+            user=live.user.display or name,
+            notices=self._notices(live),
+            sessions=[
+                words.session(one, here=live.session.id)
+                for one in self._store.sessions(name)
+            ],
+            authenticators=self._authenticators(live),
+            browsers=[
+                words.browser(one) for one in self._browsers.trusted(name, now=now)
+            ],
+            recovery_enabled=True,
+            recovery_left=self._recovery.left(name),
+            tokens_enabled=False,
+            events=[
+                words.event(one) for one in self._store.events(name, limit=_EVENTS)
+            ],
+            forms={
+                key: self._desk.form(request, page, live.session.id)
+                for key, page in _FORMS.items()
+            },
+        )
+
+    def actions(self) -> dict[str, Callable[[PageRequest], Answer]]:
+        """Return what each form of the page posts to."""
+        return {
+            _FORMS["end_session"]: self.end_session,
+            _FORMS["end_others"]: self.end_others,
+            _FORMS["rename_authenticator"]: self.rename_authenticator,
+            _FORMS["remove_authenticator"]: self.remove_authenticator,
+            _FORMS["add_authenticator"]: self.add_authenticator,
+            _FORMS["new_recovery_codes"]: self.new_recovery_codes,
+            _FORMS["forget_browser"]: self.forget_browser,
+        }
+
+    def end_session(self, request: PageRequest) -> Answer:
+        """End one other session of the owner."""
+        live, which = self._take(request, "end_session")
+        if isinstance(live, Answer):
+            return live
+        if self._owner.end_session(live.user.name, which):
+            self._note(request, live, "session-ended", which[:12])
+        return self._back()
+
+    def end_others(self, request: PageRequest) -> Answer:
+        """End all other sessions of the owner."""
+        live, _ = self._take(request, "end_others")
+        if isinstance(live, Answer):
+            return live
+        ended = self._owner.end_others(live.user.name, keep=live.session.id)
+        self._note(request, live, "session-ended", f"{ended} others")
+        return self._back()
+
+    def rename_authenticator(self, request: PageRequest) -> Answer:
+        """Give an authenticator another name."""
+        live, which = self._take(request, "rename_authenticator", "name")
+        if isinstance(live, Answer):
+            return live
+        name = plain(request.form("csrf_token", "id", "name")["name"].strip(), 64)
+        if name and self._owner.rename_authenticator(live.user, which, name):
+            self._note(request, live, "authenticator-renamed", name)
+        return self._back()
+
+    def remove_authenticator(self, request: PageRequest) -> Answer:
+        """Remove an authenticator that is not the last; other sessions end."""
+        live, which = self._take(request, "remove_authenticator", sensitive=True)
+        if isinstance(live, Answer):
+            return live
+        if self._owner.remove_authenticator(live.session, which):
+            self._note(request, live, "authenticator-removed")
+        return self._back()
+
+    def add_authenticator(self, request: PageRequest) -> Answer:
+        """Lead on to the page with the QR code."""
+        live, _ = self._take(request, "add_authenticator", sensitive=True)
+        return live if isinstance(live, Answer) else self._go("/enroll")
+
+    def new_recovery_codes(self, request: PageRequest) -> Answer:
+        """Make a fresh set of recovery codes and show it once."""
+        live, _ = self._take(request, "new_recovery_codes", sensitive=True)
+        if isinstance(live, Answer):
+            return live
+        return self._entrance.show_codes(request, live.user.name, live.session.id, [])
+
+    def show_codes(self, request: PageRequest) -> Answer:
+        """Show recovery codes that were just made, once."""
+        live = request.live
+        if live is None:
+            return self._go("/login")
+        codes = self._entrance.carried_codes(request, live.session.id)
+        if not codes:
+            return self._go("/account")
+        expired = self._desk.expire(self._desk.names.login)
+        return self._desk.pages.render(
+            "recovery_codes.html",
+            headers=[("Set-Cookie", expired)],
+            codes=codes,
+            username=live.user.name,
+            form=None,
+            continue_url=self._desk.place(request) or "/",
+        )
+
+    def forget_browser(self, request: PageRequest) -> Answer:
+        """End the trust in a browser."""
+        live, which = self._take(request, "forget_browser")
+        if isinstance(live, Answer):
+            return live
+        if self._browsers.forget(live.user.name, which):
+            self._note(request, live, "browser-forgotten")
+        return self._back()
+
+    def _take(
+        self, request: PageRequest, form: str, *more: str, sensitive: bool = False
+    ) -> tuple[Live | Answer, str]:
+        """Return whose form it is and what it is about; or the answer that refuses."""
+        live = request.live
+        if live is None:
+            return self._go("/login"), ""
+        page = _FORMS[form]
+        sent = request.form("csrf_token", *more, optional=("id",))
+        ours = self._desk.forms.check(
+            sent["csrf_token"], page, live.session.id, now=request.now
+        )
+        if not ours or not request.is_from_here():
+            self._desk.audit.event(
+                request, "form-refused", "failure", user=live.user.name, detail=page
+            )
+            message = FORM_TOO_OLD if request.is_from_here() else DOCUMENT_ELSEWHERE
+            refused = self._desk.trouble.answer(request.environ, 403, message=message)
+            return refused, ""
+        if sensitive and not self._owner.is_fresh(live.session, now=request.now):
+            return self._go("/account/confirm"), ""
+        return live, sent["id"]
+
+    def _authenticators(self, live: Live) -> list[dict[str, object]]:
+        known = self._owner.factors.of(live.user)
+        stored = [one for one in known if one.sealed]
+        return [
+            words.authenticator(one, removable=bool(one.sealed) and len(stored) > 1)
+            for one in known
+        ]
+
+    def _notices(self, live: Live) -> list[str]:
+        said = words.news(self._store.events(live.user.name, limit=50), signed_in=True)
+        return [said] if said else []
+
+    def _note(
+        self, request: PageRequest, live: Live, event: str, detail: str = ""
+    ) -> None:
+        self._desk.audit.event(
+            request,
+            event,
+            "success",
+            user=live.user.name,
+            session=live.session.id,
+            detail=detail,
+        )
+
+    def _go(self, page: str) -> Answer:
+        return self._desk.go(self._desk.link(page))
+
+    def _back(self) -> Answer:
+        return self._go("/account")

@@ -1,0 +1,151 @@
+"""The last step of every way in: a session begins, and the browser is led on."""
+
+from __future__ import annotations
+
+import json
+
+from totp_gate.accounts.browsers import KNOWN_LIFE, Browsers, Passing
+from totp_gate.accounts.recovery import Recovery
+from totp_gate.accounts.sessions import Sessions
+from totp_gate.accounts.signin import SignIn
+from totp_gate.core.sealing import Sealer
+from totp_gate.errors import SealBroken
+from totp_gate.model import LoginState, User
+from totp_gate.stores.base import Store
+from totp_gate.web import words
+from totp_gate.web.desk import Desk
+from totp_gate.web.pages import Answer
+from totp_gate.web.request import PageRequest
+
+CODES_PAGE = "/account/recovery-codes"
+_PURPOSE = "shown-codes"
+
+
+class Entrance:
+    """Begins sessions.
+
+    Args:
+        sealer: keeps recovery codes from being read on their way to their page.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        signin: SignIn,
+        sessions: Sessions,
+        browsers: Browsers,
+        recovery: Recovery,
+        sealer: Sealer,
+        store: Store,
+    ) -> None:
+        self._desk = desk
+        self._store = store
+        self._signin = signin
+        self._sessions = sessions
+        self.browsers = browsers
+        self.recovery = recovery
+        self._sealer = sealer
+
+    def enter(
+        self,
+        request: PageRequest,
+        state: LoginState,
+        user: User,
+        *,
+        trust: bool = False,
+        passing: Passing | None = None,
+    ) -> tuple[str, list[str]]:
+        """Begin the session of a complete sign-in; return its id and the cookies.
+
+        A session that the browser had before ends.
+
+        Args:
+            trust: the owner trusts this browser from now on.
+            passing: how a trusted browser stood for the code, where one did.
+        """
+        if request.token is not None:
+            self._sessions.end_token(request.token)
+        visitor = request.visitor(self.device(request, user))
+        token, session = self._signin.begin_session(
+            state,
+            user,
+            visitor,
+            now=request.now,
+            proven=None if passing is None else passing.proven,
+        )
+        names = self._desk.names
+        cookies = [self._desk.bake(names.session, token)]
+        cookies.append(self._desk.expire(names.login))
+        known = "" if passing is None else passing.cookie
+        if passing is None:
+            shown = request.cookie(names.device)
+            known = self.browsers.remember(
+                shown, user.name, visitor, now=request.now, trust=trust
+            )
+        if known:
+            cookies.append(self._desk.bake(names.device, known, max_age=KNOWN_LIFE))
+        return session.id, cookies
+
+    def finish(
+        self,
+        request: PageRequest,
+        state: LoginState,
+        user: User,
+        *,
+        trust: bool = False,
+    ) -> Answer:
+        """Begin the session after a right code, and lead on."""
+        session, cookies = self.enter(request, state, user, trust=trust)
+        self._desk.audit.sign_in(
+            request, "code", "success", user=user.name, session=session
+        )
+        return self._desk.go(self._desk.place(request) or "/", cookies)
+
+    def finish_enrolled(
+        self, request: PageRequest, state: LoginState, user: User
+    ) -> Answer:
+        """Begin the session after a first enrollment; show recovery codes once."""
+        session, cookies = self.enter(request, state, user)
+        self._desk.audit.sign_in(
+            request, "code", "success", "enrolled", user=user.name, session=session
+        )
+        return self.show_codes(request, user.name, session, cookies)
+
+    def show_codes(
+        self, request: PageRequest, user: str, session: str, cookies: list[str]
+    ) -> Answer:
+        """Make fresh recovery codes and lead to the page that shows them once."""
+        codes = self.recovery.renew(user, now=request.now)
+        self._desk.audit.event(
+            request, "recovery-renewed", "success", user=user, session=session
+        )
+        sealed = self._sealer.seal(
+            json.dumps(codes).encode(), purpose=_PURPOSE, owner=session
+        )
+        names = self._desk.names
+        kept = [one for one in cookies if not one.startswith(f"{names.login}=")]
+        carry = self._desk.bake(names.login, sealed, max_age=600)
+        page = self._desk.link(CODES_PAGE, self._desk.place(request))
+        return self._desk.go(page, [*kept, carry])
+
+    def carried_codes(self, request: PageRequest, session: str) -> list[str]:
+        """Return the codes on their way to the page of *session*, or none."""
+        sealed = request.cookie(self._desk.names.login)
+        if sealed is None:
+            return []
+        try:
+            clear = self._sealer.open(sealed, purpose=_PURPOSE, owner=session)
+        except SealBroken:
+            return []
+        return [str(code) for code in json.loads(clear)]
+
+    def news(self, user: str) -> str | None:
+        """Return what *user* should know before the sign-in is complete, or None."""
+        return words.news(self._store.events(user, limit=50), signed_in=False)
+
+    def device(self, request: PageRequest, user: User) -> str:
+        """Return the series by which this browser is known to *user*, or nothing."""
+        shown = request.cookie(self._desk.names.device)
+        known = self.browsers.recognise(shown, user.name, now=request.now)
+        return "" if known is None else known.id

@@ -1,0 +1,56 @@
+"""The application's answers, without what would touch the gate.
+
+The application may neither set nor end a cookie of the gate, and no service worker of
+its own may be given the gate's pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from totp_gate.core import cookies
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse
+
+Headers = list[tuple[str, str]]
+
+_WATCHED = {"set-cookie", "service-worker-allowed"}
+_LENGTHS = frozenset(map(len, _WATCHED))
+
+
+class Outgoing:
+    """Cleans the headers of answers.
+
+    Args:
+        cookie_names: of the gate.
+    """
+
+    def __init__(self, cookie_names: tuple[str, ...]) -> None:
+        self._cookie_names = cookie_names
+
+    def clean(self, answer: Headers) -> Headers:
+        """Return the application's headers without those that would touch the gate."""
+        for name, _ in answer:
+            if len(name) in _LENGTHS and name.lower() in _WATCHED:
+                return [pair for pair in answer if not self._touches_gate(*pair)]
+        return answer
+
+    def start(
+        self,
+        start_response: StartResponse,
+        status: str,
+        answer: Headers,
+        exc_info: Any = None,
+    ) -> Callable[[bytes], object]:
+        """Pass the application's ``start_response`` on, with clean headers."""
+        kept = self.clean(answer)
+        if exc_info is None:
+            return start_response(status, kept)
+        return start_response(status, kept, exc_info)
+
+    def _touches_gate(self, name: str, value: str) -> bool:
+        if name.lower() == "set-cookie":
+            return cookies.is_gate_cookie(value, self._cookie_names)
+        return name.lower() in _WATCHED

@@ -1,0 +1,177 @@
+"""Proving everything once more: before something sensitive, and for a new password."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from totp_gate.accounts.enrollment import Enrollment
+from totp_gate.accounts.guessing import Wait
+from totp_gate.accounts.live import Live
+from totp_gate.accounts.owner import Owner
+from totp_gate.accounts.signin import Wrong
+from totp_gate.errors import Conflict
+from totp_gate.web.admit import AUTHENTICATE
+from totp_gate.web.desk import DOCUMENT_ELSEWHERE, FORM_TOO_OLD, Desk
+from totp_gate.web.entrance import Entrance
+from totp_gate.web.pages import Answer
+from totp_gate.web.request import PageRequest
+
+_CONFIRM = "/account/confirm"
+_PASSWORD = "/account/password"  # noqa: S105 - a path
+_WHAT = "What you are about to do needs your password and a fresh code."
+_WRONG = "That did not match. Check the password, and wait for the next code."
+_ELSEWHERE = (
+    "Your password is kept in the settings of this place. Ask whoever looks after it."
+)
+
+
+class ProofPages:
+    """The page that asks again, and the page that changes the password."""
+
+    def __init__(
+        self, desk: Desk, owner: Owner, enrollment: Enrollment, entrance: Entrance
+    ) -> None:
+        self._desk = desk
+        self._owner = owner
+        self._enrollment = enrollment
+        self._entrance = entrance
+
+    def show_confirm(self, request: PageRequest) -> Answer:
+        """Return the form for password and code."""
+        if request.live is None:
+            return self._desk.go(self._desk.link("/login"))
+        return self._confirm_form(request, request.live)
+
+    def confirm(self, request: PageRequest) -> Answer:
+        """Judge password and code; the session gets a new id and is fresh."""
+        form = request.form("password", "code", "csrf_token")
+        live = request.live
+        if live is None:
+            return self._desk.go(self._desk.link("/login"))
+        refused = self._refuse(request, live, form["csrf_token"], _CONFIRM)
+        if refused is not None:
+            return refused
+        wrong = self._judge(request, live, form["password"], form["code"])
+        if isinstance(wrong, Answer):
+            return wrong
+        if wrong is not None:
+            return self._confirm_form(request, live, wrong)
+        token = self._owner.renew(live.session, live.user, now=request.now)
+        return self._desk.go(
+            self._desk.link("/account"),
+            [self._desk.bake(self._desk.names.session, token)],
+        )
+
+    def show_password(self, request: PageRequest) -> Answer:
+        """Return the form for a new password."""
+        if request.live is None:
+            return self._desk.go(self._desk.link("/login"))
+        return self._password_form(request, request.live)
+
+    def change_password(self, request: PageRequest) -> Answer:
+        """Judge the proof and the new password, and change it."""
+        form = request.form(
+            "current_password", "password", "password_again", "code", "csrf_token"
+        )
+        live = request.live
+        if live is None:
+            return self._desk.go(self._desk.link("/login"))
+        refused = self._refuse(request, live, form["csrf_token"], _PASSWORD)
+        if refused is not None:
+            return refused
+        wrong = self._objection(form, live.user.name) or self._judge(
+            request, live, form["current_password"], form["code"]
+        )
+        if isinstance(wrong, Answer):
+            return wrong
+        if wrong is not None:
+            return self._password_form(request, live, wrong)
+        return self._changed(request, live, form["password"])
+
+    def _objection(self, form: Mapping[str, str], user: str) -> str | None:
+        """Return what speaks against the new password, or None."""
+        if form["password"] != form["password_again"]:
+            return "The two new passwords are not the same. Please type them again."
+        reasons = self._enrollment.judge(form["password"], user)
+        return " ".join(reasons) if reasons else None
+
+    def _changed(self, request: PageRequest, live: Live, password: str) -> Answer:
+        try:
+            token = self._owner.change_password(
+                live.session, live.user, password, now=request.now
+            )
+        except Conflict:
+            return self._password_form(request, live, _ELSEWHERE)
+        self._desk.audit.event(
+            request, "password-changed", "success", user=live.user.name
+        )
+        names = self._desk.names
+        cookies = [self._desk.bake(names.session, token)]
+        return self._desk.go(self._desk.link("/account"), cookies)
+
+    def _judge(
+        self, request: PageRequest, live: Live, password: str, code: str
+    ) -> Answer | str | None:
+        """Return None where both are right, what to say, or the answer that refuses."""
+        user = live.user
+        visitor = request.visitor(self._entrance.device(request, user))
+        result = self._owner.prove(user, password, code, visitor, now=request.now)
+        if result is None:
+            self._note(request, live, "code", "success")
+            return None
+        if isinstance(result, Wait):
+            self._note(request, live, "password", "locked")
+            return self._desk.trouble.answer(
+                request.environ, 429, retry_after=result.seconds
+            )
+        self._note(request, live, _step(result), "failure")
+        return _WRONG
+
+    def _note(self, request: PageRequest, live: Live, step: str, outcome: str) -> None:
+        event = "proof.password" if step == "password" else "proof.code"
+        self._desk.audit.event(
+            request, event, outcome, user=live.user.name, session=live.session.id
+        )
+
+    def _refuse(
+        self, request: PageRequest, live: Live, token: str, page: str
+    ) -> Answer | None:
+        ours = self._desk.forms.check(token, page, live.session.id, now=request.now)
+        if ours and request.is_from_here():
+            return None
+        self._desk.audit.event(
+            request, "form-refused", "failure", user=live.user.name, detail=page
+        )
+        message = FORM_TOO_OLD if request.is_from_here() else DOCUMENT_ELSEWHERE
+        return self._desk.trouble.answer(request.environ, 403, message=message)
+
+    def _confirm_form(
+        self, request: PageRequest, live: Live, notice: str | None = None
+    ) -> Answer:
+        return self._desk.pages.render(
+            "confirm.html",
+            status=401 if notice else 200,
+            headers=[("WWW-Authenticate", AUTHENTICATE)] if notice else [],
+            user=live.user.display or live.user.name,
+            form=self._desk.form(request, _CONFIRM, live.session.id),
+            notice=notice,
+            username=live.user.name,
+            what=_WHAT,
+        )
+
+    def _password_form(
+        self, request: PageRequest, live: Live, notice: str | None = None
+    ) -> Answer:
+        return self._desk.pages.render(
+            "change_password.html",
+            status=400 if notice else 200,
+            user=live.user.display or live.user.name,
+            form=self._desk.form(request, _PASSWORD, live.session.id),
+            notice=notice,
+            username=live.user.name,
+            min_length=self._enrollment.requirements.min_length,
+        )
+
+
+def _step(result: Wrong) -> str:
+    return "password" if result.reason == "password" else "code"

@@ -1,0 +1,148 @@
+"""Records in words, for the owner of an account."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from totp_gate.model import Authenticator, Browser, Event, Session
+
+_PROGRAMS = (
+    ("Edg", "Edge"),
+    ("OPR", "Opera"),
+    ("Firefox", "Firefox"),
+    ("Chromium", "Chromium"),
+    ("Chrome", "Chrome"),
+    ("Safari", "Safari"),
+)
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone|iPad", "iOS"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+_SAID = {
+    ("sign-in.password", "failure"): "A wrong password was typed",
+    ("sign-in.password", "success"): "The password was typed",
+    ("sign-in.code", "success"): "Signed in",
+    ("sign-in.code", "failure"): "A wrong code was typed after the right password",
+    ("sign-in.recovery", "success"): "Signed in with a recovery code",
+    ("sign-in.recovery", "failure"): "A wrong recovery code was typed",
+    ("browser.passed", "success"): "Signed in from a trusted browser",
+    ("browser.replayed", "failure"): "A copy of a trusted browser was found out",
+    ("clock-off", "failure"): "A code came from a clock that is off",
+    ("password-changed", "success"): "The password was changed",
+    ("enrollment", "success"): "An authenticator was connected",
+    ("enrollment", "failure"): "An authenticator could not be connected",
+    ("authenticator-renamed", "success"): "An authenticator was renamed",
+    ("authenticator-removed", "success"): "An authenticator was removed",
+    ("recovery-renewed", "success"): "New recovery codes were made",
+    ("browser-forgotten", "success"): "A trusted browser was forgotten",
+    ("session-ended", "success"): "A session was ended from this page",
+    ("proof.password", "failure"): "A wrong password was typed on the account page",
+    ("proof.code", "failure"): "A wrong code was typed on the account page",
+    ("proof.code", "success"): "Everything was proven once more",
+    ("sign-out", "success"): "Signed out",
+}
+_CHANGES = {
+    "password-changed": "your password was changed",
+    "enrollment": "an authenticator was connected",
+    "authenticator-removed": "an authenticator was removed",
+    "sign-in.recovery": "a recovery code was used",
+    "browser.replayed": "a copy of a trusted browser was found out",
+}
+_COMPLETE = {"sign-in.code", "sign-in.recovery", "browser.passed"}
+
+
+def when(at: float) -> str:
+    """Return a point in time in UTC, to the minute."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def agent(text: str) -> str:
+    """Return what a browser calls itself, in words: ``Firefox on Linux``."""
+    program = next((name for mark, name in _PROGRAMS if mark in text), "")
+    system = next((name for mark, name in _SYSTEMS if re.search(mark, text)), "")
+    if program and system:
+        return f"{program} on {system}"
+    return program or system or text[:40] or "Unknown browser"
+
+
+def session(one: Session, *, here: str) -> dict[str, object]:
+    """Return a session for the account page; *here* is the id of the one it is."""
+    return {
+        "id": one.id,
+        "here": one.id == here,
+        "since": when(one.created),
+        "seen": when(one.seen),
+        "address": one.address,
+        "agent": agent(one.agent),
+    }
+
+
+def authenticator(one: Authenticator, *, removable: bool) -> dict[str, object]:
+    """Return an authenticator for the account page."""
+    return {
+        "id": one.id,
+        "name": one.name,
+        "kind": one.kind,
+        "created": when(one.created) if one.created else "in the settings",
+        "used": when(one.used) if one.used else None,
+        "removable": removable,
+    }
+
+
+def browser(one: Browser) -> dict[str, object]:
+    """Return a trusted browser for the account page."""
+    return {
+        "id": one.id,
+        "agent": agent(one.agent),
+        "since": when(one.created),
+        "seen": when(one.rotated),
+        "address": one.address,
+    }
+
+
+def event(one: Event) -> dict[str, object]:
+    """Return an event for the account page."""
+    said = _SAID.get((one.event, one.outcome), f"{one.event}: {one.outcome}")
+    return {"when": when(one.at), "what": said, "address": one.address}
+
+
+def news(events: Sequence[Event], *, signed_in: bool) -> str | None:
+    """Return what the owner should know of the time since they signed in before.
+
+    Args:
+        events: newest first.
+        signed_in: the newest sign-in is the one of now; else it is not complete yet.
+
+    Source:
+        OWASP Multifactor Authentication, "Tell the user of failed attempts".
+    """
+    complete = [at for at, one in enumerate(events) if _is_sign_in(one)]
+    if not complete:
+        return None
+    start = complete.pop(0) + 1 if signed_in else 0
+    since = events[start : complete[0] if complete else len(events)]
+    wrong = sum(one.event == "sign-in.code" for one in since if _failed(one))
+    said = [_CHANGES[one.event] for one in since if _is_change(one)]
+    if wrong:
+        said.insert(0, f"a wrong code was typed {wrong} times after the right password")
+    if not said:
+        return None
+    return "Since you signed in before: " + "; ".join(dict.fromkeys(said)) + "."
+
+
+def _is_sign_in(one: Event) -> bool:
+    return one.event in _COMPLETE and one.outcome == "success"
+
+
+def _failed(one: Event) -> bool:
+    return one.outcome == "failure"
+
+
+def _is_change(one: Event) -> bool:
+    return one.event in _CHANGES and not (one.event == "enrollment" and _failed(one))
