@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +22,10 @@ from totp_gate.core.urls import Origin
 from totp_gate.errors import BadRequest, GateError
 from totp_gate.model import AccessRequest, Decision, Permit, Refuse, Subject
 from totp_gate.telemetry.audit import Audit
+from totp_gate.telemetry.metrics import PERMITTED, Meter
 from totp_gate.web.admit import Admission
-from totp_gate.web.arrival import Arrivals, Caller, Place
+from totp_gate.web.arrival import Arrivals, Caller, Place, check_upgrade
+from totp_gate.web.outgoing import Outgoing
 from totp_gate.web.request import CookieNames, PageRequest
 from totp_gate.web.routes import Routes
 from totp_gate.web.trouble import Trouble, request_id
@@ -35,13 +37,9 @@ MAX_KNOWN = 8192
 MAX_PERMITS = 128
 _NEVER = frozenset({"CONNECT", "TRACE"})
 _ALLOW = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-_WATCHED = {"set-cookie", "service-worker-allowed"}
-_WATCHED_LENGTHS = frozenset(map(len, _WATCHED))
-_STATUS = frozenset({"/healthz", "/readyz"})
+_STATUS = frozenset({"/healthz", "/readyz", "/metrics"})
 _NOBODY = Subject()
 _log = logging.getLogger("totp_gate")
-
-Headers = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +65,7 @@ class Parts:
     trouble: Trouble
     audit: Audit
     clock: Callable[[], float]
+    meter: Meter = field(default_factory=Meter)
 
 
 @dataclass(slots=True)
@@ -99,9 +98,11 @@ class GateMiddleware:
         self.app = app
         self._parts = parts
         self._clock = parts.clock
+        self._cells = parts.meter.cells
         self._cookie_names = parts.names.all()
         self._nobody: dict[str, Any] = {_environ_key(n): "" for n in parts.identity}
-        self._nobody["totp_gate.filter_headers"] = self.filter_headers
+        self._outgoing = Outgoing(self._cookie_names)
+        self._nobody["totp_gate.filter_headers"] = self._outgoing.clean
         self._known: dict[str, tuple[Live, str | None]] = {}
 
     def __call__(
@@ -111,24 +112,24 @@ class GateMiddleware:
         try:
             answer = self._judge(environ)
         except BadRequest as error:
+            self._count("bad_request")
             answer = self._parts.trouble.answer(environ, error.status)
         except GateError as error:
+            self._count("closed")
             request_id(environ)
             self._parts.audit.trouble(environ, "closed", error)
             answer = self._parts.trouble.answer(environ, 503, retry_after=5)
         except Exception:  # noqa: BLE001 - the last resort: logged, and the gate stays shut
+            self._count("closed")
             _log.exception("request %s failed inside the gate", request_id(environ))
             answer = self._parts.trouble.answer(environ, 500)
         if answer is not None:
             return answer(environ, start_response)
-        return self.app(environ, partial(self._start, start_response))
+        self._cells.values[PERMITTED] += 1
+        return self.app(environ, partial(self._outgoing.start, start_response))
 
-    def filter_headers(self, answer: Headers) -> Headers:
-        """Return the application's headers without those that would touch the gate."""
-        for name, _ in answer:
-            if len(name) in _WATCHED_LENGTHS and name.lower() in _WATCHED:
-                return [pair for pair in answer if not self._touches_gate(*pair)]
-        return answer
+    def _count(self, outcome: str) -> None:
+        self._parts.meter.count("gate_requests_total", outcome)
 
     def _judge(self, environ: WSGIEnvironment) -> WSGIApplication | None:
         """Return the gate's own answer, or None where the request may pass."""
@@ -144,7 +145,7 @@ class GateMiddleware:
             )
             return self._aside(asked, known_host=origin is not None)
         if "HTTP_UPGRADE" in environ:
-            _check_upgrade(environ, origin)
+            check_upgrade(environ, origin)
         parts.live.catch_up()
         live, rest = self._identify(environ.get("HTTP_COOKIE"), now)
         passed = 0.0
@@ -201,6 +202,7 @@ class GateMiddleware:
             return None, rest
         found = self._parts.live.find(token, now=now)
         if found is not None:
+            found.environ["totp_gate.filter_headers"] = self._outgoing.clean
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
             self._known[header] = (found, rest)
@@ -236,6 +238,7 @@ class GateMiddleware:
     def _refuse(self, asked: Asked, decision: Decision) -> WSGIApplication:
         """Return the answer to a request that may not pass as it is."""
         if isinstance(decision, Refuse):
+            self._count("refused")
             self._parts.audit.event(
                 self._page_request(asked),
                 "refused",
@@ -245,6 +248,7 @@ class GateMiddleware:
                 detail=decision.reason,
             )
             return self._parts.trouble.answer(asked.environ, 403)
+        self._count("challenged")
         target = asked.place.target
         return self._parts.admission.challenge(
             asked.environ, raw=target.raw, query=asked.query, origin=asked.origin
@@ -255,21 +259,40 @@ class GateMiddleware:
         parts = self._parts
         path = asked.place.target.path
         page = path.removeprefix(parts.prefix) if asked.place.own else path
+        misled = self._misled(asked, page, known_host=known_host)
+        if misled is not None:
+            self._count("bad_request")
+            return misled
+        answer: WSGIApplication
+        if path == "*":
+            answer = parts.admission.nothing()
+        elif page in _STATUS or page.startswith("/assets/"):
+            answer = parts.routes.answer(self._page_request(asked))
+        elif asked.caller.in_the_clear:
+            answer = self._to_https(asked)
+        else:
+            parts.live.catch_up()
+            cookie = asked.environ.get("HTTP_COOKIE")
+            asked.live, _ = self._identify(cookie, asked.now)
+            answer = parts.routes.answer(self._page_request(asked))
+        self._count("own")
+        return answer
+
+    def _misled(
+        self, asked: Asked, page: str, *, known_host: bool
+    ) -> WSGIApplication | None:
+        """Return the answer to what is asked in no way, or for nothing, of ours."""
+        parts = self._parts
+        path = asked.place.target.path
         if asked.method in _NEVER:
             return parts.trouble.answer(asked.environ, 405, allow=_ALLOW)
         if path == "*":
-            return parts.admission.nothing()
+            return None
         if not known_host and not (asked.place.own and page in _STATUS):
             return parts.trouble.answer(asked.environ, 400, message=_UNKNOWN_HOST)
         if path != parts.prefix and not path.startswith(parts.prefix + "/"):
             return parts.trouble.answer(asked.environ, 404, home_url="/")
-        if page not in _STATUS and not page.startswith("/assets/"):
-            if _is_in_the_clear(asked):
-                return self._to_https(asked)
-            parts.live.catch_up()
-            cookie = asked.environ.get("HTTP_COOKIE")
-            asked.live, _ = self._identify(cookie, asked.now)
-        return parts.routes.answer(self._page_request(asked))
+        return None
 
     def _page_request(self, asked: Asked) -> PageRequest:
         cookie = asked.environ.get("HTTP_COOKIE", "")
@@ -297,24 +320,6 @@ class GateMiddleware:
             asked.environ, 403, title="Only over https", message=_IN_THE_CLEAR
         )
 
-    def _start(
-        self,
-        start_response: StartResponse,
-        status: str,
-        answer: Headers,
-        exc_info: Any = None,
-    ) -> Callable[[bytes], object]:
-        """Pass the application's ``start_response`` on, without the gate's cookies."""
-        kept = self.filter_headers(answer)
-        if exc_info is None:
-            return start_response(status, kept)
-        return start_response(status, kept, exc_info)
-
-    def _touches_gate(self, name: str, value: str) -> bool:
-        if name.lower() == "set-cookie":
-            return cookies.is_gate_cookie(value, self._cookie_names)
-        return name.lower() in _WATCHED
-
 
 _UNKNOWN_HOST = (
     "This server does not answer for that name. If it should, the name has to be added "
@@ -331,20 +336,6 @@ def _remember(live: Live, key: tuple[str | None, ...], permit: Permit) -> None:
     if len(live.permits) >= MAX_PERMITS:
         live.permits.clear()
     live.permits[key] = permit.until
-
-
-def _check_upgrade(environ: WSGIEnvironment, origin: Origin) -> None:
-    """Refuse an upgrade that another site's page asks for (RFC 6455 section 10.2)."""
-    page = environ.get("HTTP_ORIGIN")
-    if page is not None and page != origin.text:
-        raise BadRequest("an upgrade from another origin", status=403)
-
-
-def _is_in_the_clear(asked: Asked) -> bool:
-    """Tell whether an https page was asked for over a network in the clear."""
-    if asked.origin.scheme == "http" or asked.caller.scheme == "https":
-        return False
-    return asked.caller.trusted or not asked.caller.local
 
 
 def _environ_key(name: str) -> str:
