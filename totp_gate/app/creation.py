@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gunicorn.util import import_app
 
 from totp_gate.app.accounts import Clock, open_accounts
-from totp_gate.app.furnishing import Check, furnish, pages_of
+from totp_gate.app.furnishing import Check, furnish, identity_headers, pages_of
 from totp_gate.config import Config, load_config
 from totp_gate.core.passwords import Profile
 from totp_gate.errors import ConfigError, UpstreamUnavailable
@@ -80,6 +80,7 @@ def create_app(settings: str | Path | None = None) -> WSGIApplication:
     proxy = Proxy(
         config.destination(),
         limits=config.upstream_limits(),
+        own_headers=identity_headers(config),
         trouble=_page(Trouble(pages_of(config))),
         observer=UpstreamCounts(meter),
     )

@@ -65,6 +65,12 @@ def furnish(accounts: Accounts, checks: Mapping[str, Check]) -> Parts:
     )
 
 
+def identity_headers(config: Config) -> tuple[str, ...]:
+    """Return the names of the headers that tell the application who asks."""
+    section = config.identity
+    return (section.user, section.groups, section.name, section.email)
+
+
 def pages_of(config: Config) -> Pages:
     """Return what renders the pages of this installation."""
     return Pages(
@@ -139,8 +145,7 @@ class _Identity:
     """What the application is told about a session."""
 
     def __init__(self, config: Config) -> None:
-        section = config.identity
-        self.headers = (section.user, section.groups, section.name, section.email)
+        self.headers = identity_headers(config)
         self._keys = ["HTTP_" + name.upper().replace("-", "_") for name in self.headers]
 
     def dress(self, session: Session, user: User) -> dict[str, object]:
