@@ -1,0 +1,1 @@
+"""What the gate costs, in ratios: ``python -m benchmarks [NAME...]``."""
