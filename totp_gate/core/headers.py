@@ -71,12 +71,6 @@ FORWARDED_KEYS = frozenset(
 _FOLDED = {key.translate(_FOLD) for key in FORWARDED_KEYS}
 
 
-@lru_cache(maxsize=1)
-def forwarded_spellings() -> frozenset[str]:
-    """Return the environ keys of `FORWARDED_NAMES` in every spelling."""
-    return spellings(FORWARDED_NAMES)
-
-
 def is_forwarded_key(key: str) -> bool:
     """Tell whether *key* is one that only a proxy may set, also one never heard of.
 

@@ -1,9 +1,9 @@
 """A request as it arrives: forged headers out, host, client and target understood.
 
 Strategy: most requests of a client look alike, so what was understood once is
-remembered by what it was understood from, within bounds. A header that a stranger may
-not send is looked for by one set operation; only where one is found anything is done
-about it.
+remembered by what it was understood from, within bounds. A request whose headers have
+all been found harmless before is known to be clean by one comparison of sets; only
+where there is another name it is looked at.
 """
 
 from __future__ import annotations
@@ -86,13 +86,13 @@ class Arrivals:
         self._prefix = prefix
         self._trusted = trusted
         self._identity = headers.spellings(identity)
-        self._forged = self._identity | headers.forwarded_spellings()
+        self._harmless: set[str] = set()
         self._callers: dict[tuple[str | None, ...], Caller] = {}
         self._places: dict[str, Place] = {}
 
     def caller(self, environ: WSGIEnvironment) -> Caller:
         """Take out every header a stranger may not send; return who asks."""
-        if self._forged.isdisjoint(environ):
+        if environ.keys() <= self._harmless:
             key = (
                 environ.get("REMOTE_ADDR"),
                 environ.get("HTTP_HOST"),
@@ -138,9 +138,7 @@ class Arrivals:
         return place, query
 
     def _clean(self, environ: WSGIEnvironment) -> Caller:
-        for forged in self._identity.intersection(environ):
-            del environ[forged]
-        peer = environ.get("REMOTE_ADDR", "")
+        peer = environ.get("REMOTE_ADDR") or "unix"
         trusted = self._trusted.contains(peer)
         said = (None, None, None)
         if trusted:
@@ -150,8 +148,7 @@ class Arrivals:
                 environ.get("HTTP_X_FORWARDED_HOST"),
             )
         moved = any(mover in environ for mover in _MOVERS)
-        for forged in [key for key in environ if headers.is_forwarded_key(key)]:
-            del environ[forged]
+        self._take_out_forged(environ)
         if moved:
             raise BadRequest("a header tried to move the path")
         key = (
@@ -167,6 +164,14 @@ class Arrivals:
                 self._callers.clear()
             self._callers[key] = known
         return known
+
+    def _take_out_forged(self, environ: WSGIEnvironment) -> None:
+        """Delete what a stranger may not send; remember what is harmless."""
+        for key in environ.keys() - self._harmless:
+            if key in self._identity or headers.is_forwarded_key(key):
+                del environ[key]
+            elif len(self._harmless) < MAX_MEMO:
+                self._harmless.add(key)
 
     def _welcome(
         self,
