@@ -11,7 +11,7 @@ import pytest
 from tests.cli.conftest import PASSWORD, Terminal
 from totp_gate.cli import installation
 from totp_gate.core import otp
-from totp_gate.testing import Installation, Person, submit
+from totp_gate.testing import Installation, Person
 
 ORIGIN = ("--origin", "https://app.example.com")
 WORDS = ("init", *ORIGIN, "--user", "Alice")

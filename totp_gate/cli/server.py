@@ -10,8 +10,13 @@ work change nothing.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
+import tempfile
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +26,7 @@ from gunicorn.errors import AppImportError
 
 from totp_gate.config import Config, load_config
 from totp_gate.errors import GateError
+from totp_gate.telemetry.metrics import FOLDER_VARIABLE
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -102,7 +108,8 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def run(self) -> None:
         """Serve until a signal ends it."""
-        Master(self).run()
+        with _counted_together():
+            Master(self).run()
 
 
 class Master(Arbiter):  # type: ignore[misc]
@@ -117,6 +124,20 @@ class Master(Arbiter):  # type: ignore[misc]
             super().reload()
         except GateError as error:
             self.log.warning("The settings changed while they were read: %s", error)
+
+
+@contextmanager
+def _counted_together() -> Iterator[None]:
+    """Give the workers a folder in which their numbers can be added up."""
+    shared = _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK) else None
+    folder = tempfile.mkdtemp(prefix="totp_gate-", dir=shared)
+    master = os.getpid()
+    os.environ.setdefault(FOLDER_VARIABLE, folder)
+    try:
+        yield
+    finally:
+        if os.getpid() == master:  # the end of a worker comes by here, too
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def is_sound(path: Path) -> bool:
@@ -145,6 +166,8 @@ def _judge(path: Path) -> None:
         from totp_gate.cli.check import report
 
         status = report(path)
-        sys.stderr.flush()
+    except BaseException:  # noqa: BLE001 - nobody above this would tell
+        traceback.print_exc()
     finally:
+        sys.stderr.flush()
         os._exit(status)

@@ -1,0 +1,235 @@
+"""``serve``: gunicorn as the gate wants it, and settings that may change."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import PASSWORD, Terminal
+from tests.servers import ROOT, Server, free_port, wait_until
+from tests.visitor import Visitor
+from totp_gate.cli.installation import add_first_user
+from totp_gate.cli.parts import Parts
+from totp_gate.cli.server import Server as Gunicorn
+from totp_gate.cli.server import settings as gunicorn_settings
+from totp_gate.config import load_config
+from totp_gate.core import otp
+from totp_gate.testing import write_settings
+
+APP = """
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [f"hello {environ.get('REMOTE_USER')}".encode()]
+"""
+BROKEN = "\n[session]\nidle = 'soon'\nlifetime = 3\n"
+
+
+class Serving(Server):
+    """``totp-gate serve`` in front of a small application."""
+
+    def __init__(self, *words: str, app: str = APP) -> None:
+        super().__init__()
+        self.words = words
+        self.app = app
+        self.seed = b""
+
+    @property
+    def settings(self) -> Path:
+        return self.folder / "gate.toml"
+
+    def command(self) -> list[str]:
+        if not self.settings.exists():
+            self._install()
+        bind = ("--bind", f"127.0.0.1:{self.port}")
+        words = [sys.executable, "-m", "totp_gate", "--config", str(self.settings)]
+        return [*words, "serve", *bind, *self.words]
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+    def is_ready(self) -> bool:
+        try:
+            return Visitor(self.url).get("/_gate/healthz").status == 200
+        except OSError:
+            return False
+
+    def _install(self) -> None:
+        (self.folder / "behind.py").write_text(self.app)
+        write_settings(
+            self.folder, '[upstream]\napp = "behind:application"\n', origin=self.url
+        )
+        parts = Parts(self.settings)
+        self.seed = add_first_user(parts, "alice", PASSWORD).seed
+        parts.close()
+
+    def code(self) -> str:
+        params = otp.Params()
+        return otp.code_at(self.seed, otp.step_at(time.time(), params), params)
+
+    def signed_in(self) -> Visitor:
+        visitor = Visitor(self.url)
+        assert visitor.sign_in("alice", PASSWORD, self.code()).status == 303
+        return visitor
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("worker_class", ["sync", "gthread", "gevent"])
+def test_every_worker_class_serves(worker_class: str):
+    with Serving("--worker-class", worker_class, "--workers", "2") as server:
+        page = server.signed_in().get("/")
+
+    assert page.text == "hello alice"
+
+
+@pytest.mark.server
+def test_no_header_is_believed_and_no_version_is_told():
+    with Serving() as server:
+        raw = (
+            b"GET /_gate/login HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
+            b"X-Forwarded-Proto: https\r\nSCRIPT_NAME: /x\r\n"
+            b"X-Forwarded-Host: evil.example\r\nConnection: close\r\n\r\n"
+        )
+        with socket.create_connection(("127.0.0.1", server.port), 10) as client:
+            client.sendall(raw % server.port)
+            answer = b"".join(iter(lambda: client.recv(65536), b""))
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"evil.example" not in answer
+    assert b"27." not in answer.partition(b"\r\n\r\n")[0]
+
+
+@pytest.mark.server
+def test_good_settings_are_taken_and_bad_ones_change_nothing():
+    with Serving("--workers", "1") as server:
+        visitor = server.signed_in()
+        text = server.settings.read_text()
+        old = server.children
+
+        server.settings.write_text(text + BROKEN)
+        os.kill(server.pid, signal.SIGHUP)
+        wait_until(lambda: "the old ones stay in force" in server.stderr)
+        assert server.children == old
+        assert "session.idle" in server.stderr
+        assert "session.lifetime" in server.stderr
+        assert visitor.get("/").text == "hello alice"
+
+        (server.folder / "behind.py").write_text(APP.replace("hello", "goodbye"))
+        server.settings.write_text(text + '\n[session]\nidle = "30m"\n')
+        os.kill(server.pid, signal.SIGHUP)
+        wait_until(lambda: visitor.get("/").text == "goodbye alice")
+        wait_until(lambda: set(server.children).isdisjoint(old))
+        assert "Traceback" not in server.stderr
+
+
+@pytest.mark.server
+def test_an_application_that_breaks_changes_nothing_either():
+    with Serving("--workers", "1") as server:
+        visitor = server.signed_in()
+        (server.folder / "behind.py").write_text("1 / 0")
+        os.kill(server.pid, signal.SIGHUP)
+
+        wait_until(lambda: "the old ones stay in force" in server.stderr)
+        assert "upstream.app" in server.stderr
+        assert visitor.get("/").text == "hello alice"
+
+
+@pytest.mark.server
+def test_keys_change_and_nobody_notices():
+    with Serving("--workers", "1") as server:
+        visitor = server.signed_in()
+        old = server.children
+        terminal = Terminal(server.folder)
+        terminal.clock.now = 1.8e9
+        terminal.do("key", "rotate")
+        os.kill(server.pid, signal.SIGHUP)
+        wait_until(lambda: set(server.children).isdisjoint(old) and server.children)
+
+        assert visitor.get("/").text == "hello alice"
+
+
+@pytest.mark.parametrize(
+    ("settings", "words", "complaints"),
+    [
+        pytest.param(BROKEN, [], ["session.idle", "session.lifetime"], id="settings"),
+        pytest.param("", [], ["upstream: is missing"], id="no upstream"),
+        pytest.param(
+            '[upstream]\napp = "nowhere:app"\n', [], ["upstream.app"], id="no app"
+        ),
+        pytest.param(
+            '[upstream]\nurl = "http://127.0.0.1:9"\n',
+            ["--bind", "nowhere", "--workers", "0"],
+            ["(--bind)", "(--workers)"],
+            id="options",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_starts(
+    tmp_path: Path, settings: str, words: list[str], complaints: list[str]
+):
+    path = write_settings(tmp_path, settings)
+    done = subprocess.run(
+        [sys.executable, "-m", "totp_gate", "--config", str(path), "serve", *words],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+
+    assert done.returncode == 2
+    for complaint in complaints:
+        assert complaint in done.stderr
+    for unwanted in ("Starting gunicorn", "Traceback"):
+        assert unwanted not in done.stderr
+
+
+@pytest.mark.server
+def test_a_port_that_is_taken_ends_it():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        server = Serving()
+        server.port = taken.getsockname()[1]
+        server.is_ready = lambda: False  # type: ignore[method-assign]
+        with pytest.raises(RuntimeError) as failure, server:
+            pass
+
+    assert "Connection in use" in str(failure.value)
+    assert "Traceback" not in str(failure.value)
+
+
+def test_gunicorn_is_set_up_so_that_only_the_gate_judges(tmp_path: Path):
+    url = f'[upstream]\nurl = "http://127.0.0.1:{free_port()}"\n'
+    path = write_settings(tmp_path, url, gate={"trusted_proxies": ["127.0.0.1"]})
+    settings = Gunicorn(path).cfg
+
+    assert settings.forwarded_allow_ips == []
+    assert settings.forwarder_headers == []
+    assert settings.secure_scheme_headers == {}
+    assert settings.header_map == "drop"
+    assert settings.http_parser == "python"
+    assert settings.worker_class_str == "gevent"
+    assert settings.accesslog is None
+
+
+@pytest.mark.parametrize(
+    ("upstream", "server", "worker_class", "threads"),
+    [
+        ('url = "http://127.0.0.1:9"', "", "gevent", 1),
+        ('app = "m:a"', "", "gthread", 8),
+        ('app = "m:a"', 'worker_class = "sync"', "sync", 1),
+        ('app = "m:a"', "threads = 3", "gthread", 3),
+        ('app = "m:a"', 'worker_class = "gevent"', "gevent", 1),
+    ],
+)
+def test_the_worker_fits_what_is_behind_the_gate(
+    tmp_path: Path, upstream: str, server: str, worker_class: str, threads: int
+):
+    path = write_settings(tmp_path, f"[upstream]\n{upstream}\n[server]\n{server}\n")
+    chosen = gunicorn_settings(load_config(path))
+
+    assert (chosen["worker_class"], chosen["threads"]) == (worker_class, threads)
