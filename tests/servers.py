@@ -27,7 +27,7 @@ from typing import Self
 ROOT = Path(__file__).resolve().parent.parent
 
 #: How long a server may take to start or to stop, in seconds.
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 _READY = "def post_worker_init(worker):\n    worker.log.info('worker is ready')\n"
 

@@ -1,0 +1,1 @@
+"""The gate as people run it: gunicorn in front, real clock, real hashes, real files."""

@@ -1,0 +1,16 @@
+"""As ``wrapped_plain``, with room for many wrong codes in a row, and cheap passwords.
+
+Here only the spent step stands between a second post of a code and a second session.
+"""
+
+from functools import partial
+
+from tests.integration.wrapped_plain import hello
+from totp_gate import Gate
+from totp_gate.core import throttle
+from totp_gate.core.passwords import Profile
+
+WIDE = throttle.Backoff(free=10_000)
+throttle.Guessing = partial(throttle.Guessing, code=WIDE, address=WIDE)
+
+application = Gate(hello, "gate.toml", profile=Profile.cheap_for_tests())
