@@ -1,0 +1,139 @@
+"""gunicorn with the gate in front of hello world, and without.
+
+The same worker class, the same parser, the same requests over kept-alive connections
+(a sync worker closes each). What is judged is how many answers one worker gives for the
+same processor time: that is what bounds its answers a second when it has work enough,
+and other programs on the machine disturb it less. Of each round the best slice counts.
+The same server measured against itself shows what a ratio is worth here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from benchmarks import signed_in
+from benchmarks.load import measure, request
+from benchmarks.table import Row, in_turn, ratios, show
+from tests.servers import Gunicorn
+from totp_gate import Gate
+
+BUDGET = 0.95
+CONNECTIONS = 8
+ARGUMENTS = (
+    *("--http-parser", "python", "--keep-alive", "30", "--header-map", "drop"),
+    *("--forwarded-allow-ips", "", "--forwarder-headers", "", "--log-level", "info"),
+)
+SLICES = 6
+
+
+def gated() -> Gate:
+    """Return what a server imports: the gate of ``BENCHMARK_SETTINGS``."""
+    return Gate(signed_in.hello, os.environ["BENCHMARK_SETTINGS"])
+
+
+def run(rounds: int, seconds: float) -> list[Row]:
+    """Measure and print the tables."""
+    rows = []
+    for worker_class in ("gthread", "sync"):
+        rows += show(
+            f"gunicorn, one {worker_class} worker: hello world with the gate / without",
+            _compare(worker_class, rounds, seconds),
+        )
+    return rows
+
+
+def serve(app: str, settings: Path, *, worker_class: str, threads: int = 4) -> Gunicorn:
+    """Return a server of *app*, which finds *settings*."""
+    return Gunicorn(
+        app,
+        worker_class=worker_class,
+        threads=threads,
+        env={"BENCHMARK_SETTINGS": str(settings)},
+        arguments=ARGUMENTS,
+    )
+
+
+def processor(server: Gunicorn) -> float:
+    """Return the seconds for which the workers' threads have had a processor."""
+    threads = [
+        thread
+        for pid in server.children
+        for thread in Path(f"/proc/{pid}/task").glob("*/schedstat")
+    ]
+    return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
+
+
+def _compare(worker_class: str, rounds: int, seconds: float) -> list[Row]:
+    with contextlib.ExitStack() as stack:
+        # A trusted peer is asked for more, so the direct way has a gate of its own.
+        direct = stack.enter_context(signed_in.installation(trusted=()))
+        behind = stack.enter_context(signed_in.installation())
+        apps = {
+            "without": ("benchmarks.signed_in:hello", direct, {}),
+            "again": ("benchmarks.signed_in:hello", direct, {}),
+            "gate": ("benchmarks.servers:gated()", direct, {}),
+            "behind": ("benchmarks.servers:gated()", behind, signed_in.PROXIED),
+            "behind, without": (
+                "benchmarks.signed_in:hello",
+                direct,
+                signed_in.PROXIED,
+            ),
+        }
+        cookies = {made.path: signed_in.sign_in(made) for made in (direct, behind)}
+        costs: dict[str, list[float]] = {name: [] for name in apps}
+        runs = {}
+        for name, (app, made, further) in apps.items():
+            server = serve(app, made.path, worker_class=worker_class)
+            stack.enter_context(server)
+            sent = _headers(cookies[made.path], further)
+            runs[name] = _run(server, sent, seconds / SLICES, costs[name])
+        rates = in_turn(runs, rounds * SLICES)
+    return [
+        *_rows("answers for the same processor time", _best(costs), BUDGET),
+        *_rows("answers a second", _best(rates)),
+    ]
+
+
+def _best(slices: dict[str, list[float]]) -> dict[str, list[float]]:
+    """Return the best slice of each round."""
+    return {
+        name: [max(values[at : at + SLICES]) for at in range(0, len(values), SLICES)]
+        for name, values in slices.items()
+    }
+
+
+def _rows(what: str, values: dict[str, list[float]], budget: float | None = None):
+    gate = ratios(values["gate"], values["without"])
+    behind = ratios(values["behind"], values["behind, without"])
+    again = ratios(values["again"], values["without"])
+    return [
+        Row(what, gate, budget),
+        Row(f"{what}, behind a web server", behind, budget),
+        Row(f"{what}, without / without", again),
+    ]
+
+
+def _headers(cookie: str, further: dict[str, str]) -> bytes:
+    headers = {**signed_in.BROWSER, "Host": signed_in.HOST, "Cookie": cookie, **further}
+    return request("/page", headers)
+
+
+def _run(server: Gunicorn, sent: bytes, seconds: float, costs: list[float]):
+    """Return what measures *server*: answers a second.
+
+    Args:
+        costs: gets the answers for a second of processor time.
+    """
+
+    def run() -> float:
+        before = processor(server)
+        result = measure(
+            server.port, lambda: sent, connections=CONNECTIONS, seconds=seconds
+        )
+        assert set(result.statuses) == {200}, result.statuses
+        costs.append(len(result.times) / (processor(server) - before))
+        return result.rate
+
+    return run
