@@ -16,7 +16,6 @@ import os
 import platform
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -167,6 +166,8 @@ class _Families:
 
 
 def _build() -> Family:
+    from importlib.metadata import PackageNotFoundError, version
+
     from prometheus_client.core import GaugeMetricFamily
 
     try:

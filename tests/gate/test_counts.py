@@ -1,0 +1,207 @@
+"""What becomes of a request is counted, and shown to those who may see it."""
+
+import json
+import re
+
+import pytest
+
+from tests.applications import echo
+from totp_gate.errors import StoreUnavailable
+from totp_gate.testing import Installation
+
+STRANGER = {"REMOTE_ADDR": "203.0.113.9"}
+
+
+def figures(installation):
+    text = installation.client().get("/_gate/metrics").text
+    found = re.findall(
+        r'^gate_requests_total{outcome="(\w+)"} (\S+)$', text, re.MULTILINE
+    )
+    return {outcome: float(value) for outcome, value in found}
+
+
+def change(installation, act):
+    """Return which outcomes *act* has counted."""
+    before = figures(installation)
+    act()
+    after = figures(installation)
+    # The first look was not counted yet when it was answered.
+    before["own"] += 1
+    return {name: n - before[name] for name, n in after.items() if n != before[name]}
+
+
+@pytest.mark.parametrize(
+    ("path", "outcome"),
+    [
+        pytest.param("/", "permitted", id="passed on"),
+        pytest.param("/_gate/account", "own", id="a page of the gate"),
+        pytest.param("/_gate/healthz", "own", id="a question of a monitor"),
+        pytest.param("/_gate/none", "own", id="a page the gate does not have"),
+        pytest.param("/a//../b", "bad_request", id="read differently by two servers"),
+    ],
+)
+def test_a_request_is_counted_once_by_its_outcome(installation, browser, path, outcome):
+    assert change(installation, lambda: browser.get(path)) == {outcome: 1}
+
+
+def test_a_stranger_is_challenged(installation):
+    client = installation.client()
+
+    assert change(installation, lambda: client.get("/")) == {"challenged": 1}
+
+
+def test_a_host_that_is_not_ours_is_a_bad_request(installation):
+    client = installation.client()
+
+    assert change(
+        installation, lambda: client.get("/", headers={"Host": "other.example"})
+    ) == {"bad_request": 1}
+
+
+def test_a_gate_that_cannot_ask_its_store_is_closed(installation, browser, monkeypatch):
+    def broken():
+        raise StoreUnavailable("the state is busy")
+
+    live = installation.gate._parts.live
+    with monkeypatch.context() as patched:
+        patched.setattr(live, "catch_up", broken)
+        counted = change(installation, lambda: browser.get("/"))
+
+    assert counted == {"closed": 1}
+
+
+def test_sign_ins_sessions_and_the_store_are_in_the_figures(installation, alice):
+    installation.sign_in(alice)
+    text = installation.client().get("/_gate/metrics").text
+
+    for line in (
+        'gate_sign_ins_total{result="success",step="password"} 1.0',
+        'gate_sign_ins_total{result="success",step="code"} 1.0',
+        "gate_sessions 1.0",
+        "gate_locked_accounts 0.0",
+        "gate_processes 1.0",
+    ):
+        assert line in text.splitlines()
+    assert "gate_password_seconds_count 0.0" not in text
+    assert 'gate_store_seconds_count{operation="write"} 0.0' not in text
+
+
+def test_a_session_that_has_been_idle_too_long_is_counted_no_more(
+    installation, browser
+):
+    installation.clock.tick(3600)
+
+    text = installation.client().get("/_gate/metrics").text
+    assert "gate_sessions 0.0" in text.splitlines()
+
+
+def test_the_figures_are_for_the_networks_of_the_settings_only(installation):
+    client = installation.client()
+    told = client.get("/_gate/metrics")
+    refused = client.get("/_gate/metrics", environ_overrides=STRANGER)
+    nowhere = client.get("/_gate/none", environ_overrides=STRANGER)
+
+    assert told.status_code == 200
+    assert told.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    assert told.headers["Cache-Control"] == "no-store"
+    assert refused.status_code == 404
+
+    def but_its_id(answer):
+        return re.sub(r"\b[0-9a-f]{12}\b", "", answer.text)
+
+    assert but_its_id(refused) == but_its_id(nowhere)
+
+
+def test_a_trusted_proxy_hides_nobody(tmp_path):
+    installation = Installation(
+        echo, tmp_path, gate={"trusted_proxies": ["127.0.0.1/32"]}
+    )
+    stranger = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
+    answer = installation.client().get("/_gate/metrics", headers=stranger)
+    installation.accounts.store.close()
+
+    assert answer.status_code == 404
+
+
+def test_prometheus_may_ask_by_any_name_and_in_the_clear(installation):
+    answer = installation.client().get(
+        "/_gate/metrics", base_url="http://127.0.0.1:8000"
+    )
+
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        pytest.param({}, "not ready\nstore: the state is busy\n", id="from inside"),
+        pytest.param(STRANGER, "not ready\n", id="from outside"),
+    ],
+)
+def test_what_is_wrong_is_told_inside_only(
+    tmp_path, monkeypatch, capsys, environ, told
+):
+    installation = Installation(echo, tmp_path)
+    status = installation.gate._parts.routes._pages["/readyz"]["GET"].__self__
+
+    def broken():
+        raise StoreUnavailable("the state is busy")
+
+    monkeypatch.setitem(status._checks, "store", broken)
+    answer = installation.client().get("/_gate/readyz", environ_overrides=environ)
+    installation.accounts.store.close()
+
+    assert (answer.status_code, answer.text) == (503, told)
+    logged = json.loads(capsys.readouterr().err.splitlines()[-1])
+    assert logged["detail"] == "not ready: store: the state is busy"
+
+
+def test_figures_that_cannot_be_read_are_no_broken_page(tmp_path, monkeypatch, capsys):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    monkeypatch.setenv("TOTP_GATE_METRICS_DIR", str(shared))
+    installation = Installation(echo, tmp_path)
+    shared.rename(tmp_path / "gone")
+    answer = installation.client().get("/_gate/metrics")
+    installation.accounts.store.close()
+
+    assert answer.status_code == 503
+    assert "no figures" in capsys.readouterr().err
+
+
+def test_recent_events_of_an_account_are_kept(installation, alice):
+    installation.sign_in(alice)
+
+    kept = installation.accounts.store.events("alice")
+    assert [(one.event, one.outcome) for one in kept] == [
+        ("sign-in.code", "success"),
+        ("sign-in.password", "success"),
+    ]
+    assert {one.address for one in kept} == {"127.0.0.1"}
+
+
+def test_the_audit_goes_where_the_settings_say(tmp_path):
+    installation = Installation(echo, tmp_path, '[audit]\nfile = "audit.log"\n')
+    installation.sign_in(installation.add_user("alice"))
+    installation.accounts.store.close()
+
+    lines = (tmp_path / "audit.log").read_text().splitlines()
+    assert [json.loads(line)["event"] for line in lines][-2:] == [
+        "sign-in.password",
+        "sign-in.code",
+    ]
+
+
+def test_the_settings_command_is_told(tmp_path):
+    command = '["/bin/sh", "-c", "cat >> told"]'
+    settings = f'[audit]\ncommand = {command}\ncommand_events = ["sign-in.code"]\n'
+    installation = Installation(
+        echo, tmp_path, settings.replace("told", f"{tmp_path}/told")
+    )
+    installation.sign_in(installation.add_user("alice"))
+    hook = installation.accounts.audit._tell.__self__
+
+    assert hook.finish()
+    installation.accounts.store.close()
+    told = json.loads((tmp_path / "told").read_text())
+    assert (told["event"], told["user"]) == ("sign-in.code", "alice")
