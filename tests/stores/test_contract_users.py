@@ -51,7 +51,7 @@ class TestUsers:
     def test_a_name_that_is_taken_adds_nobody(self, store: Store):
         store.add_users([ALICE])
 
-        with pytest.raises(Conflict, match="a user alice$"):
+        with pytest.raises(Conflict, match=r"a user alice$"):
             store.add_users([User(name="bob"), User(name="alice")])
 
         assert store.user("bob") is None
