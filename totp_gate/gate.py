@@ -15,16 +15,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from totp_gate.accounts.live import Live, LiveSessions
+from totp_gate.accounts.live import Live
 from totp_gate.core import cookies
-from totp_gate.core.policy import Policy
 from totp_gate.core.urls import Origin
 from totp_gate.errors import BadRequest, GateError
-from totp_gate.model import AccessRequest, Decision, Permit, Refuse, Subject
+from totp_gate.model import Decision, Permit, Refuse
 from totp_gate.telemetry.audit import Audit
 from totp_gate.telemetry.metrics import PERMITTED, Meter
 from totp_gate.web.admit import Admission
-from totp_gate.web.arrival import Arrivals, Caller, Place, check_upgrade
+from totp_gate.web.arrival import Arrivals, Caller, check_upgrade
+from totp_gate.web.judgement import OWN_TOKEN, Asked, Judgement
 from totp_gate.web.outgoing import Outgoing
 from totp_gate.web.request import CookieNames, PageRequest
 from totp_gate.web.routes import Routes
@@ -33,12 +33,9 @@ from totp_gate.web.trouble import Trouble, request_id
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-MAX_KNOWN = 8192
-MAX_PERMITS = 128
 _NEVER = frozenset({"CONNECT", "TRACE"})
 _ALLOW = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _STATUS = frozenset({"/healthz", "/readyz", "/metrics"})
-_NOBODY = Subject()
 _log = logging.getLogger("totp_gate")
 
 
@@ -57,38 +54,14 @@ class Parts:
     prefix: str
     names: CookieNames
     identity: tuple[str, ...]
-    policy: Policy
+    judgement: Judgement
     arrivals: Arrivals
-    live: LiveSessions
     routes: Routes
     admission: Admission
     trouble: Trouble
     audit: Audit
     clock: Callable[[], float]
     meter: Meter = field(default_factory=Meter)
-
-
-@dataclass(slots=True)
-class Asked:
-    """One request, on the longer way."""
-
-    environ: WSGIEnvironment
-    caller: Caller
-    origin: Origin
-    place: Place
-    query: str
-    now: float
-    live: Live | None = None
-
-    @property
-    def method(self) -> str:
-        """As sent."""
-        return str(self.environ["REQUEST_METHOD"])
-
-    @property
-    def subject(self) -> Subject:
-        """Who asks, for the policy."""
-        return _NOBODY if self.live is None else self.live.subject
 
 
 class GateMiddleware:
@@ -103,7 +76,7 @@ class GateMiddleware:
         self._nobody: dict[str, Any] = {_environ_key(n): "" for n in parts.identity}
         self._outgoing = Outgoing(self._cookie_names)
         self._nobody["totp_gate.filter_headers"] = self._outgoing.clean
-        self._known: dict[str, tuple[Live, str | None]] = {}
+        self._judgement = parts.judgement
 
     def __call__(
         self, environ: WSGIEnvironment, start_response: StartResponse
@@ -140,25 +113,25 @@ class GateMiddleware:
         method = environ["REQUEST_METHOD"]
         now = self._clock()
         if place.own or origin is None or method in _NEVER:
-            asked = Asked(
-                environ, caller, origin or parts.origins[0], place, query, now
-            )
+            origin_or_main = origin or parts.origins[0]
+            asked = Asked(environ, method, caller, origin_or_main, place, query, now)
             return self._aside(asked, known_host=origin is not None)
         if "HTTP_UPGRADE" in environ:
             check_upgrade(environ, origin)
-        parts.live.catch_up()
-        live, rest = self._identify(environ.get("HTTP_COOKIE"), now)
+        parts.judgement.live.catch_up()
+        live, rest = self._judgement.identify(environ.get("HTTP_COOKIE"), now)
+        if OWN_TOKEN in environ or "HTTP_AUTHORIZATION" in environ:
+            program = self._judgement.identify_program(environ, now)
+            live = live or program
         passed = 0.0
         if live is not None:
-            key = self._permit_key(method, caller, place, query)
+            key = self._judgement.permit_key(method, caller, place, query)
             passed = live.permits.get(key, 0.0)
         if passed <= now:
-            asked = Asked(environ, caller, origin, place, query, now, live)
-            decision = self._decide(asked)
+            asked = Asked(environ, method, caller, origin, place, query, now, live)
+            decision = self._judgement.decide(asked)
             if not isinstance(decision, Permit):
                 return self._refuse(asked, decision)
-            if live is not None:
-                _remember(live, key, decision)
         self._dress(environ, caller, live, rest)
         return None
 
@@ -176,64 +149,12 @@ class GateMiddleware:
             environ.pop("AUTH_TYPE", None)
         else:
             environ.update(live.environ)
+            environ["totp_gate.filter_headers"] = self._outgoing.clean
         environ.update(caller.forwarded)
         if cookie is not None:
             environ["HTTP_COOKIE"] = cookie
         else:
             environ.pop("HTTP_COOKIE", None)
-
-    def _identify(
-        self, header: str | None, now: float
-    ) -> tuple[Live | None, str | None]:
-        """Return the live session, and the Cookie header that the application gets."""
-        if header is None:
-            return None, None
-        known = self._known.get(header)
-        if known is not None:
-            live = known[0]
-            if live.alive and now < live.until:
-                if now >= live.write_at:
-                    self._parts.live.touch(live, now)
-                return known
-            self._known.pop(header, None)
-        rest = cookies.without(header, self._cookie_names)
-        token = cookies.find(header, self._parts.names.session)
-        if token is None:
-            return None, rest
-        found = self._parts.live.find(token, now=now)
-        if found is not None:
-            found.environ["totp_gate.filter_headers"] = self._outgoing.clean
-            if len(self._known) >= MAX_KNOWN:
-                self._known.clear()
-            self._known[header] = (found, rest)
-        return found, rest
-
-    def _permit_key(
-        self, method: str, caller: Caller, place: Place, query: str
-    ) -> tuple[str | None, ...]:
-        """Return what an answer of the policy for one session depends on."""
-        if self._parts.policy.reads_more:
-            return (method, place.target.raw, caller.host, query, caller.address)
-        return (method, place.target.raw, caller.host)
-
-    def _decide(self, asked: Asked) -> Decision:
-        environ = asked.environ
-        target = asked.place.target
-        preflight = (
-            environ["REQUEST_METHOD"] == "OPTIONS"
-            and "HTTP_ORIGIN" in environ
-            and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
-        )
-        request = AccessRequest(
-            host=asked.origin.host,
-            method=asked.method,
-            path=target.path,
-            readings=target.readings,
-            query=asked.query,
-            address=asked.caller.address,
-            preflight=preflight,
-        )
-        return self._parts.policy.decide(asked.subject, request, now=asked.now)
 
     def _refuse(self, asked: Asked, decision: Decision) -> WSGIApplication:
         """Return the answer to a request that may not pass as it is."""
@@ -271,9 +192,9 @@ class GateMiddleware:
         elif asked.caller.in_the_clear:
             answer = self._to_https(asked)
         else:
-            parts.live.catch_up()
+            parts.judgement.live.catch_up()
             cookie = asked.environ.get("HTTP_COOKIE")
-            asked.live, _ = self._identify(cookie, asked.now)
+            asked.live, _ = self._judgement.identify(cookie, asked.now)
             answer = parts.routes.answer(self._page_request(asked))
         self._count("own")
         return answer
@@ -330,12 +251,6 @@ _IN_THE_CLEAR = (
     "front of the gate does the https, it has to be listed in trusted_proxies and send "
     "X-Forwarded-Proto."
 )
-
-
-def _remember(live: Live, key: tuple[str | None, ...], permit: Permit) -> None:
-    if len(live.permits) >= MAX_PERMITS:
-        live.permits.clear()
-    live.permits[key] = permit.until
 
 
 def _environ_key(name: str) -> str:

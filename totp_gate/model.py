@@ -190,6 +190,30 @@ class Browser:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AppToken:
+    """What a program of a user shows instead of signing in.
+
+    Attributes:
+        id: public, names it in lists.
+        digest: SHA-256 of the token, hex.
+        methods, paths, networks: where it may be used; empty: everywhere.
+        expires: Unix seconds; infinity: never.
+        used: last use, written at most once a minute.
+    """
+
+    id: str
+    user: str
+    digest: str = field(repr=False)
+    name: str = ""
+    methods: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    created: float = 0.0
+    expires: float = math.inf
+    used: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
     """Failures counted under one key.
 

@@ -12,6 +12,7 @@ bell rang, and after ``FEED_PATIENCE`` seconds otherwise.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -21,12 +22,13 @@ from functools import partial
 from totp_gate.core.sessions import Limits, is_live, live_until, must_write
 from totp_gate.core.signing import Tokens, digest
 from totp_gate.errors import StoreUnavailable
-from totp_gate.model import Session, Subject, User
+from totp_gate.model import AppToken, Level, Session, Subject, User
 from totp_gate.stores.base import Store
 from totp_gate.users.base import Directory
 
 FEED_EVERY = 1.0
 FEED_PATIENCE = 5.0
+TOKEN_EVERY = 60.0
 MAX_REMEMBERED = 20_000
 
 
@@ -40,12 +42,14 @@ class Live:
         write_at: Unix time from which activity has to be written down.
         alive: False once it was revoked, or has to be read anew.
         permits: until when which requests may pass, kept by the gate.
+        scope: the app token this stands on, or None for a session.
     """
 
     __slots__ = (
         "alive",
         "environ",
         "permits",
+        "scope",
         "session",
         "subject",
         "until",
@@ -67,6 +71,7 @@ class Live:
         self.environ = environ
         self.until = live_until(session, limits)
         self.write_at = session.seen + limits.write_every
+        self.scope: AppToken | None = None
         self.permits: dict[tuple[str | None, ...], float] = {}
         self.alive = True
 
@@ -131,6 +136,19 @@ class LiveSessions:
             self.touch(live, now)
         return live
 
+    def find_token(self, text: str, *, now: float) -> Live | None:
+        """Return who the app token *text* stands for, or None.
+
+        ``catch_up`` must have been called for this request.
+
+        Raises:
+            StoreUnavailable: the store was needed and did not answer.
+        """
+        live = self._by_token.get(text)
+        if live is None or not live.alive or now >= live.until:
+            live = self._load_token(text, now)
+        return live
+
     def touch(self, live: Live, now: float) -> None:
         """Write the activity of *live* down.
 
@@ -185,6 +203,45 @@ class LiveSessions:
             if number == self._number:
                 self._remember(token, live)
         return live
+
+    def _load_token(self, text: str, now: float) -> Live | None:
+        """Read an app token; what is found is believed for ``TOKEN_EVERY`` seconds."""
+        number = self._number
+        token = self._store.token(digest(text))
+        if token is None or now >= token.expires:
+            self._by_token.pop(text, None)
+            return None
+        user = self._directory.find(token.user)
+        if user is None or user.disabled:
+            return None
+        self._store.touch_token(token.digest, now)
+        session = Session(
+            id=f"token {token.id}",
+            user=user.name,
+            created=token.created,
+            seen=now,
+            password_at=token.created,
+            second_factor_at=token.created,
+        )
+        live = Live(session, user, self._dress(session, user), self._limits)
+        live.scope = token
+        live.subject = Subject(
+            user=user.name, groups=frozenset(user.groups), level=Level.SECOND_FACTOR
+        )
+        live.until = min(token.expires, now + TOKEN_EVERY)
+        live.write_at = math.inf
+        live.environ["totp_gate.alive"] = partial(self._still_token, text)
+        with self._lock:
+            if number == self._number:
+                self._remember(text, live)
+        return live
+
+    def _still_token(self, text: str) -> bool:
+        try:
+            self.catch_up()
+            return self.find_token(text, now=self._clock()) is not None
+        except StoreUnavailable:
+            return False
 
     def _remember(self, token: str, live: Live) -> None:
         if len(self._by_token) >= MAX_REMEMBERED:

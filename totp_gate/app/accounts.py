@@ -57,6 +57,7 @@ class Accounts:
     ) -> None:
         self.config = config
         self.clock = clock
+        later = _LaterKeys(config.keys_file)
         self.ring: KeyRing = read_keys(config.keys_file)
         self.meter = meter
         store = open_store(config.state_url, now=clock)
@@ -65,7 +66,7 @@ class Accounts:
         self.directory: Directory = _directory(config, self.store)
         signing = list(self.ring.derive("signing").values())
         self.tokens = Tokens(signing, self.store.instance())
-        self.sealer = Sealer(self.ring.derive("sealing"))
+        self.sealer = Sealer(self.ring.derive("sealing"), later.sealing)
         self.passwords = WatchedPasswords(profile, meter, run=off_the_loop)
         self.factors = Factors(
             store=self.store, sealer=self.sealer, params=config.otp_params()
@@ -158,6 +159,36 @@ def read_keys(path: Path) -> KeyRing:
         raise ConfigError([("gate.keys_file", reason)]) from error
     except ValueError as error:
         raise ConfigError([("gate.keys_file", str(error))]) from error
+
+
+class _LaterKeys:
+    """Keys that ``key rotate`` made since this process read the file.
+
+    It seals stored secrets with them at once, and nobody may be turned away until the
+    gate is reloaded. The file is read when it has changed, otherwise only looked at.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen = self._look()
+
+    def sealing(self) -> dict[str, bytes]:
+        """Return the keys that seal, or nothing if the file is what it was."""
+        found = self._look()
+        if found is None or found == self._seen:
+            return {}
+        self._seen = found
+        try:
+            return read_keys(self._path).derive("sealing")
+        except ConfigError:
+            return {}
+
+    def _look(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns
 
 
 def off_the_loop(work: Callable[[], T]) -> T:

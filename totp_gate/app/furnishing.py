@@ -18,6 +18,7 @@ from totp_gate.web.csrf import FormTokens
 from totp_gate.web.desk import Desk
 from totp_gate.web.enrollment import EnrollmentPages
 from totp_gate.web.entrance import Entrance
+from totp_gate.web.judgement import Judgement
 from totp_gate.web.pages import Pages
 from totp_gate.web.prelogin import LoginCookie
 from totp_gate.web.proof import ProofPages
@@ -41,20 +42,23 @@ def furnish(accounts: Accounts, checks: Mapping[str, Check]) -> Parts:
         prefix=config.gate.prefix,
         names=desk.names,
         identity=identity.headers,
-        policy=Policy.compile(()),
         arrivals=Arrivals(
             origins=config.origins,
             prefix=config.gate.prefix,
             identity=identity.headers,
             trusted=Networks(config.gate.trusted_proxies),
         ),
-        live=LiveSessions(
-            store=accounts.store,
-            directory=accounts.directory,
-            tokens=accounts.tokens,
-            limits=config.limits(),
-            dress=identity.dress,
-            clock=accounts.clock,
+        judgement=Judgement(
+            LiveSessions(
+                store=accounts.store,
+                directory=accounts.directory,
+                tokens=accounts.tokens,
+                limits=config.limits(),
+                dress=identity.dress,
+                clock=accounts.clock,
+            ),
+            Policy.compile(()),
+            desk.names,
         ),
         routes=_routes(accounts, desk, checks),
         admission=Admission(desk.pages, prefix=config.gate.prefix),

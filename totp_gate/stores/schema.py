@@ -171,6 +171,22 @@ browsers = Table(
     Index("browsers_by_expires", "expires"),
 )
 
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("digest", Words, primary_key=True),
+    Column("id", Words, nullable=False, unique=True),
+    Column("user", Words, nullable=False),
+    Column("name", Words, nullable=False),
+    Column("methods", Words, nullable=False),
+    Column("paths", Words, nullable=False),
+    Column("networks", Words, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("expires", Double),
+    Column("used", Double),
+    Index("tokens_of_user", "user", "created"),
+)
+
 counts = Table(
     "counts",
     metadata,

@@ -16,6 +16,7 @@ from totp_gate.stores.sql.counts import CountPart
 from totp_gate.stores.sql.events import EventPart
 from totp_gate.stores.sql.links import LinkPart
 from totp_gate.stores.sql.sessions import SessionPart
+from totp_gate.stores.sql.tokens import TokenPart
 from totp_gate.stores.sql.users import UserPart
 
 
@@ -25,6 +26,7 @@ class SqlStore(
     SessionPart,
     LinkPart,
     BrowserPart,
+    TokenPart,
     CountPart,
     EventPart,
 ):

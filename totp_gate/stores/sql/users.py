@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from totp_gate.errors import Conflict
 from totp_gate.model import User
 from totp_gate.stores import schema
-from totp_gate.stores.schema import events, links
+from totp_gate.stores.schema import events, links, tokens
 from totp_gate.stores.sql.authenticators import remove_factors_of
 from totp_gate.stores.sql.part import (
     Part,
@@ -104,7 +104,7 @@ class UserPart(Part):
                 return False
             remove_factors_of(writing, name)
             end_sessions_of(writing, name)
-            for table in (links, events):
+            for table in (links, events, tokens):
                 writing.connection.execute(delete(table).where(table.c.user == name))
             writing.announce(("", name))
         return True

@@ -1,33 +1,11 @@
-"""What every store promises, in words.
-
-A store holds everything that must survive a restart and be the same for all processes:
-users, authenticators, sessions, one-time links, recovery codes, trusted browsers,
-counts of failures. Each method is one transaction: when it returns, what it did is
-durable, and when it raises ``StoreUnavailable`` nothing was done. What two processes
-may want at once has one winner, decided inside the store.
-
-Every end of a session, of a user's sessions or of a user is also written to the
-*revocation feed*, in the same transaction. Processes that remember sessions read the
-feed (``revoked_since``); ``bell`` tells them, for next to nothing, whether they must.
-
-Every method may raise ``StoreUnavailable``.
-"""
+"""What a store promises about people and what is theirs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, Protocol
 
-from totp_gate.model import (
-    Authenticator,
-    Browser,
-    Count,
-    Event,
-    Link,
-    Revocation,
-    Session,
-    User,
-)
+from totp_gate.model import AppToken, Authenticator, Browser, Link, User
 
 Rotation = Literal["rotated", "grace", "replayed", "unknown"]
 
@@ -135,74 +113,6 @@ class AuthenticatorRecords(Protocol):
         ...
 
 
-class SessionRecords(Protocol):
-    """Sessions and the feed of their ends."""
-
-    def add_session(self, session: Session, *, max_per_user: int = 0) -> list[str]:
-        """Add *session*; return ids of the oldest ones it ended (``max_per_user``)."""
-        ...
-
-    def session(self, id: str) -> Session | None:
-        """Return the session with the digest *id*, or None."""
-        ...
-
-    def sessions(self, user: str | None = None) -> list[Session]:
-        """Return the sessions of *user* (of everybody: None), newest first."""
-        ...
-
-    def count_sessions(self, *, seen_after: float) -> int:
-        """Return how many sessions were seen after this time; quick also for many."""
-        ...
-
-    def touch_session(self, id: str, seen: float) -> bool:
-        """Move ``seen`` forward (never back); False: the session is gone."""
-        ...
-
-    def replace_session(self, old: str, new: Session) -> bool:
-        """End *old* and begin *new* at once (step-up); False: *old* was gone."""
-        ...
-
-    def end_session(self, id: str, *, user: str | None = None) -> bool:
-        """End it; False: there was none (or it is not *user*'s, where one is named)."""
-        ...
-
-    def end_sessions(self, user: str | None, *, keep: str = "") -> int:
-        """End all sessions of *user* (None: of everybody) but *keep*; how many."""
-        ...
-
-    def forget_expired(self, *, idle_before: float, created_before: float) -> int:
-        """Delete sessions nobody can use any more, and other things that are over.
-
-        These are trusted browsers that have expired, links long expired and lines of
-        the feed older than an hour at least. Bounded: a few thousand rows a call.
-
-        Returns:
-            How many rows went; where it is not 0, another call may find more.
-        """
-        ...
-
-    def revoked_since(self, number: int) -> list[Revocation] | None:
-        """Return the feed's lines after *number*, oldest first.
-
-        None: lines after *number* have been deleted already (the reader slept too
-        long, or the sessions of everybody were ended), or this feed never had *number*:
-        everything remembered must be forgotten.
-        """
-        ...
-
-    def last_revocation(self) -> int:
-        """Return the number of the feed's newest line (0: none ever)."""
-        ...
-
-    def bell(self) -> int:
-        """Return a value that differs after every change of the feed on this machine.
-
-        Costs well under a microsecond and never raises; a store that cannot promise
-        this returns 0 always, and readers rely on reading the feed every second.
-        """
-        ...
-
-
 class LinkRecords(Protocol):
     """One-time links."""
 
@@ -288,88 +198,25 @@ class BrowserRecords(Protocol):
         ...
 
 
-class CountRecords(Protocol):
-    """Failures, counted before an attempt is judged.
+class TokenRecords(Protocol):
+    """App tokens, as digests."""
 
-    An attempt is first counted as failed, then judged, then forgiven where it was
-    right. So any number of parallel attempts cannot exceed the budget.
-    """
-
-    def begin_attempt(
-        self,
-        keys: Sequence[str],
-        *,
-        now: float,
-        judge: Callable[[Count], float | None],
-    ) -> float | None:
-        """Count one attempt under every key, if *judge* allows it for all of them.
-
-        Args:
-            keys: what is counted, e.g. ``password:alice`` and ``address:192.0.2.7``.
-            now: Unix seconds.
-            judge: seconds to wait before the next attempt under this count (infinity:
-                for good), or None where it may be tried now. Depends on nothing but
-                the count, and calls no store: it may be called again.
-
-        Returns:
-            None: counted, go on and judge the attempt. Else the longest wait, and
-            nothing was counted.
-        """
+    def add_token(self, token: AppToken) -> None:
+        """Keep a new token."""
         ...
 
-    def forgive(self, keys: Sequence[str], *, one: bool) -> None:
-        """Take one attempt back (*one*), or clear the counts of *keys*."""
+    def token(self, digest: str) -> AppToken | None:
+        """Return the token, expired or not; None: never made, or revoked."""
         ...
 
-    def count(self, key: str) -> Count:
-        """Return the count under *key* (zero where there is none)."""
+    def tokens(self, user: str | None = None) -> list[AppToken]:
+        """Return the tokens of *user* (of everybody: None), newest first."""
         ...
 
-    def counts(self, prefix: str, *, at_least: int) -> list[Count]:
-        """Return counts whose key begins with *prefix* and is *at_least* high."""
+    def touch_token(self, digest: str, used: float) -> bool:
+        """Move ``used`` forward (never back); False: the token is gone."""
         ...
 
-    def bound_counts(self, prefix: str, *, keep: int, before: float) -> int:
-        """Keep counts under *prefix* from growing without bound; how many went.
-
-        Those last changed before *before* are deleted, and all but the newest *keep*.
-        """
-        ...
-
-
-class EventRecords(Protocol):
-    """Recent events of each account."""
-
-    def add_event(self, event: Event, *, keep: int = 50) -> None:
-        """Keep *event* and at most *keep* of that user's newest."""
-        ...
-
-    def events(self, user: str | None = None, *, limit: int = 50) -> list[Event]:
-        """Return the newest events of *user* (None: of everybody), newest first."""
-        ...
-
-
-class Store(
-    UserRecords,
-    AuthenticatorRecords,
-    SessionRecords,
-    LinkRecords,
-    RecoveryRecords,
-    BrowserRecords,
-    CountRecords,
-    EventRecords,
-    Protocol,
-):
-    """What must survive a restart."""
-
-    def instance(self) -> str:
-        """Return the random id this state was created with."""
-        ...
-
-    def ping(self) -> None:
-        """Write and read back a heartbeat; raises where either is not possible."""
-        ...
-
-    def close(self) -> None:
-        """Release connections; idempotent."""
+    def remove_token(self, id: str, *, user: str | None = None) -> bool:
+        """Revoke it, felt everywhere (feed); False: not there, or not *user*'s."""
         ...

@@ -1,0 +1,156 @@
+"""App tokens: what a program shows instead of signing in.
+
+A token is ``tg_`` and 43 random characters; the store keeps its digest. It stands for
+its owner with both factors, within its scope: methods, paths and networks it was made
+for, and until it expires. It never makes a session, never opens a page of the gate, and
+never satisfies a rule that wants a code typed lately.
+
+Source:
+    OWASP ASVS 5.0 section 13.2 (service accounts); RFC 6750 (bearer tokens).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import secrets
+from collections.abc import Sequence
+
+from totp_gate.core.headers import Networks
+from totp_gate.core.signing import digest
+from totp_gate.core.urls import canonical
+from totp_gate.errors import Conflict, NotFound
+from totp_gate.model import AppToken
+from totp_gate.stores.base import Store
+from totp_gate.users.base import Directory
+
+PREFIX = "tg_"
+MOST_PER_USER = 100
+_TOKEN = re.compile(r"tg_[A-Za-z0-9_-]{43}")
+_METHOD = re.compile(r"[A-Z]{1,32}")
+
+
+class AppTokens:
+    """Use cases over the tokens of everybody."""
+
+    def __init__(self, *, store: Store, directory: Directory) -> None:
+        self._store = store
+        self._directory = directory
+
+    def make(
+        self,
+        user: str,
+        name: str,
+        *,
+        now: float,
+        expires: float,
+        methods: Sequence[str] = (),
+        paths: Sequence[str] = (),
+        networks: Sequence[str] = (),
+    ) -> tuple[str, AppToken]:
+        """Return a new token in the clear, to be shown once, and as it is stored.
+
+        Args:
+            name: what its owner calls it.
+            now, expires: Unix seconds; infinity: never.
+            paths: exact, or a prefix ending in ``/*``.
+
+        Raises:
+            NotFound: there is no such user.
+            Conflict: the user has too many tokens already.
+            ValueError: the scope makes no sense; the text says what to write.
+        """
+        if self._directory.find(user) is None:
+            raise NotFound(f"there is no user called {user}")
+        if len(self._store.tokens(user)) >= MOST_PER_USER:
+            raise Conflict(f"{user} has {MOST_PER_USER} tokens; revoke some")
+        Networks(networks)
+        text = PREFIX + secrets.token_urlsafe(32)
+        token = AppToken(
+            id=secrets.token_hex(4),
+            user=user,
+            digest=digest(text),
+            name=name,
+            methods=tuple(_method(one) for one in methods),
+            paths=tuple(_path(one) for one in paths),
+            networks=tuple(networks),
+            created=now,
+            expires=expires,
+        )
+        self._store.add_token(token)
+        return text, token
+
+    def of(self, user: str | None = None) -> list[AppToken]:
+        """Return the tokens of *user* (of everybody: None), newest first."""
+        return self._store.tokens(user)
+
+    def revoke(self, id: str, *, user: str | None = None) -> bool:
+        """Revoke one; False: not there, or not *user*'s."""
+        return self._store.remove_token(id, user=user)
+
+
+def shown(own_header: str | None, authorization: str | None) -> tuple[str, bool] | None:
+    """Return the token a request shows, and whether ``Authorization`` was used for it.
+
+    Args:
+        own_header: ``Gate-Token``.
+        authorization: the header of that name; anything in it that is no token of ours
+            is the application's.
+    """
+    if own_header is not None:
+        return (own_header, False) if _TOKEN.fullmatch(own_header) else None
+    scheme, _, rest = (authorization or "").partition(" ")
+    text = rest.strip()
+    if scheme.lower() == "basic":
+        text = _basic_password(text)
+    elif scheme.lower() != "bearer":
+        return None
+    return (text, True) if _TOKEN.fullmatch(text) else None
+
+
+def covers(
+    token: AppToken, *, method: str, readings: Sequence[str], address: str
+) -> bool:
+    """Tell whether the scope of *token* covers a request, however its path is read.
+
+    Args:
+        readings: every way to read the path (``core.urls.Target``).
+        address: of the client.
+    """
+    asked = "GET" if method == "HEAD" else method
+    if token.methods and asked not in token.methods:
+        return False
+    if token.networks and not Networks(token.networks).contains(address):
+        return False
+    if not token.paths:
+        return True
+    return all(any(_is_below(path, one) for one in token.paths) for path in readings)
+
+
+def _is_below(path: str, scope: str) -> bool:
+    if scope.endswith("/*"):
+        return path.startswith(scope[:-1])
+    return path == scope
+
+
+def _basic_password(text: str) -> str:
+    """Return the password of Basic credentials (RFC 7617), or nothing."""
+    try:
+        clear = base64.b64decode(text, validate=True).decode("ascii")
+    except (binascii.Error, ValueError):
+        return ""
+    return clear.partition(":")[2]
+
+
+def _method(text: str) -> str:
+    method = text.strip().upper()
+    if not _METHOD.fullmatch(method):
+        raise ValueError(f"{text!r} is no method: write GET, POST, ...")
+    return method
+
+
+def _path(text: str) -> str:
+    if text.endswith("/*"):
+        return canonical(text[:-1]) + "*"
+    return canonical(text)

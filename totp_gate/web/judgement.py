@@ -1,0 +1,169 @@
+"""Who asks, and whether the policy lets them: one judgement for every way to run.
+
+The middleware asks about the request it holds, forward-auth about the request that a
+web server describes; both come here. What was found is remembered, within bounds: the
+Cookie header of a live session, and what the policy permitted to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from totp_gate.accounts import tokens
+from totp_gate.accounts.live import Live, LiveSessions
+from totp_gate.core import cookies
+from totp_gate.core.policy import Policy
+from totp_gate.core.urls import Origin
+from totp_gate.model import AccessRequest, AppToken, Decision, Permit, Refuse, Subject
+from totp_gate.web.arrival import Caller, Place
+from totp_gate.web.request import CookieNames
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+MAX_KNOWN = 8192
+MAX_PERMITS = 128
+OWN_TOKEN = "HTTP_GATE_TOKEN"  # noqa: S105 - an environ key
+_NOBODY = Subject()
+
+
+@dataclass(slots=True)
+class Asked:
+    """One request that is judged.
+
+    Attributes:
+        environ: the request the server holds; its headers say who asks.
+        method: what is asked for; with forward-auth not the environ's.
+        live: who asks, or None.
+    """
+
+    environ: WSGIEnvironment
+    method: str
+    caller: Caller
+    origin: Origin
+    place: Place
+    query: str
+    now: float
+    live: Live | None = None
+
+    @property
+    def subject(self) -> Subject:
+        """Who asks, for the policy."""
+        return _NOBODY if self.live is None else self.live.subject
+
+
+class Judgement:
+    """Finds out who asks and asks the policy."""
+
+    def __init__(self, live: LiveSessions, policy: Policy, names: CookieNames) -> None:
+        self.live = live
+        self.policy = policy
+        self._session_cookie = names.session
+        self._cookie_names = names.all()
+        self._known: dict[str, tuple[Live, str | None]] = {}
+
+    def identify(
+        self, header: str | None, now: float
+    ) -> tuple[Live | None, str | None]:
+        """Return the live session, and the Cookie header that the application gets.
+
+        ``LiveSessions.catch_up`` must have been called for this request.
+
+        Raises:
+            StoreUnavailable: the store was needed and did not answer.
+        """
+        if header is None:
+            return None, None
+        known = self._known.get(header)
+        if known is not None:
+            live = known[0]
+            if live.alive and now < live.until:
+                if now >= live.write_at:
+                    self.live.touch(live, now)
+                return known
+            self._known.pop(header, None)
+        rest = cookies.without(header, self._cookie_names)
+        token = cookies.find(header, self._session_cookie)
+        if token is None:
+            return None, rest
+        found = self.live.find(token, now=now)
+        if found is not None:
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            self._known[header] = (found, rest)
+        return found, rest
+
+    def identify_program(self, environ: WSGIEnvironment, now: float) -> Live | None:
+        """Take an app token out of the headers; return who it stands for, or None.
+
+        What is in ``Authorization`` and no token of ours is the application's, and
+        stays.
+
+        Raises:
+            StoreUnavailable: the store was needed and did not answer.
+        """
+        own = environ.pop(OWN_TOKEN, None)
+        shown = tokens.shown(own, environ.get("HTTP_AUTHORIZATION"))
+        if shown is None:
+            return None
+        text, in_authorization = shown
+        if in_authorization:
+            del environ["HTTP_AUTHORIZATION"]
+        return self.live.find_token(text, now=now)
+
+    def permit_key(
+        self, method: str, caller: Caller, place: Place, query: str
+    ) -> tuple[str | None, ...]:
+        """Return what an answer of the policy for one session depends on."""
+        if self.policy.reads_more:
+            return (method, place.target.raw, caller.host, query, caller.address)
+        return (method, place.target.raw, caller.host)
+
+    def decide(self, asked: Asked) -> Decision:
+        """Return what the policy says, within the scope of an app token; remember it.
+
+        Raises:
+            BadRequest: no two servers need agree on which rule is meant.
+        """
+        decision = self.policy.decide(
+            asked.subject, _access_request(asked), now=asked.now
+        )
+        live = asked.live
+        if live is None or not isinstance(decision, Permit):
+            return decision
+        if live.scope is not None:
+            return _within_scope(live.scope, asked) or decision
+        if len(live.permits) >= MAX_PERMITS:
+            live.permits.clear()
+        key = self.permit_key(asked.method, asked.caller, asked.place, asked.query)
+        live.permits[key] = decision.until
+        return decision
+
+
+def _access_request(asked: Asked) -> AccessRequest:
+    environ = asked.environ
+    preflight = (
+        asked.method == "OPTIONS"
+        and "HTTP_ORIGIN" in environ
+        and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+    )
+    return AccessRequest(
+        host=asked.origin.host,
+        method=asked.method,
+        path=asked.place.target.path,
+        readings=asked.place.target.readings,
+        query=asked.query,
+        address=asked.caller.address,
+        preflight=preflight,
+    )
+
+
+def _within_scope(token: AppToken, asked: Asked) -> Refuse | None:
+    covered = tokens.covers(
+        token,
+        method=asked.method,
+        readings=asked.place.target.readings,
+        address=asked.caller.address,
+    )
+    return None if covered else Refuse("app token", f"outside the scope of {token.id}")
