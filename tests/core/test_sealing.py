@@ -63,3 +63,16 @@ def test_without_its_key_nothing_opens():
 
     with pytest.raises(SealBroken, match="old1"):
         Sealer(NEW).open(sealed, purpose="p", owner="o")
+
+
+def test_a_key_that_was_made_since_opens_too():
+    made: dict[str, bytes] = {}
+    running = Sealer(OLD, lambda: made)
+    sealed = Sealer(NEW | OLD).seal(b"seed", purpose="p", owner="o")
+    with pytest.raises(SealBroken):
+        running.open(sealed, purpose="p", owner="o")
+
+    made.update(NEW)
+
+    assert running.open(sealed, purpose="p", owner="o") == b"seed"
+    assert not running.is_current(sealed)
