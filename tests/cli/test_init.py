@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def test_an_empty_folder_becomes_a_gate(empty: Terminal):
     assert "user: alice" in told
     assert "password: " in told
     assert "setup key: " in told
+    assert len(re.findall(r"^  (?:\w{4,}-)+\w{4,}$", told, re.MULTILINE)) == 10
     assert "\u2588" in told
     assert "ok: " in empty.do("check")
 

@@ -168,7 +168,7 @@ def test_everything_of_a_user_is_shown_but_no_secret(alice: Terminal):
     assert shown["password"] == "argon2id"
     assert shown["sessions"] == 1
     assert shown["authenticators"][0]["name"] == "Phone"
-    assert shown["events"][0]["event"] == "user.added"
+    assert shown["events"][0]["event"] == "user-added"
     text = alice.do("user", "show", "alice")
     assert "Phone (totp" in text
     for told in (text, str(shown)):

@@ -67,8 +67,9 @@ def init(
     """Write gate.toml, keys and state, and add the first user.
 
     The user's password is taken from standard input, asked for on a terminal, or made
-    up and printed. A QR code for their authenticator app is printed with it. Files
-    that exist are never overwritten, and if anything fails, nothing is left behind.
+    up and printed. A QR code for their authenticator app is printed with it, and codes
+    for when that is lost. Files that exist are never overwritten, and if anything
+    fails, nothing is left behind.
 
     \b
     Examples:
@@ -152,6 +153,9 @@ def _print(parts: Parts, first: installation.FirstUser, *, show_password: bool) 
     print_fields(fields)
     click.echo()
     installation.print_authenticator(parts, first)
+    click.echo("\nRecovery codes, each good once, for when the authenticator is lost:")
+    for code in first.recovery:
+        click.echo(f"  {code}")
     click.echo("\nNone of this is shown again. Next:")
     if parts.config.upstream is None:
         click.echo("  name what is behind the gate in [upstream], or wrap it in Gate()")
@@ -168,6 +172,7 @@ def _print_json(
         "address": parts.config.origins[0].text,
         "user": first.name,
         "setup_key": base32,
+        "recovery_codes": first.recovery,
         "uri": otp.provisioning_uri(
             first.seed,
             parts.accounts.factors.params,

@@ -56,11 +56,13 @@ class FirstUser:
 
     Attributes:
         seed: shared secret of the authenticator.
+        recovery: codes for when it is lost.
     """
 
     name: str
     password: str
     seed: bytes
+    recovery: tuple[str, ...]
 
 
 def settings_text(
@@ -143,7 +145,8 @@ def add_first_user(
         factor, name, name="authenticator app", last=-1, now=now
     )
     accounts.store.add_authenticator(ready, only=True)
-    return FirstUser(name, password, factor.seed)
+    recovery = accounts.recovery.renew(name, now=now)
+    return FirstUser(name, password, factor.seed, tuple(recovery))
 
 
 def print_authenticator(parts: Parts, user: FirstUser) -> None:

@@ -15,9 +15,7 @@ from totp_gate.errors import ConfigError, Conflict, SealBroken
 from totp_gate.model import Authenticator
 
 _KEY = "gate.keys_file"
-_RELOAD = (
-    "Running gates still have the old file: reload them now (kill -HUP, or restart)."
-)
+_RELOAD = "Now reload running gates (kill -HUP, or restart): they use what they read."
 
 
 @click.group()
@@ -89,9 +87,10 @@ def status(parts: Parts, as_json: bool) -> None:
 def rotate(parts: Parts) -> None:
     """Make a new key, and seal every stored secret with it.
 
-    The old keys stay in the file and go on verifying and opening. Reload running gates
-    (kill -HUP, or restart) right afterwards; nobody is signed out. Should the command
-    be interrupted, repeat it: nothing is lost.
+    The old keys stay in the file and go on verifying and opening, so nobody is signed
+    out. Running gates find the new key when they need it; they sign with it once they
+    are reloaded (kill -HUP, or restart). Should the command be interrupted, repeat it:
+    nothing is lost.
 
     \b
     Example: totp-gate key rotate && systemctl reload totp-gate
@@ -102,6 +101,7 @@ def rotate(parts: Parts) -> None:
     text = keyfile.read(path)
     keyfile.replace(path, keyfile.with_first(text, keyfile.fresh_line(parts.now())))
     changed, broken = _seal_anew(parts)
+    parts.record("", "keys-rotated", f"{changed} secret(s) sealed anew")
     click.echo(f"{path}: new key; {changed} stored secret(s) sealed with it")
     if broken:
         click.echo(
@@ -139,6 +139,7 @@ def prune(parts: Parts) -> None:
         return
     path = parts.config.keys_file
     keyfile.replace(path, keyfile.newest_only(keyfile.read(path)))
+    parts.record("", "keys-pruned", f"{len(old)} key(s) removed")
     click.echo(f"{path}: {len(old)} old key(s) removed: {', '.join(old)}")
     click.echo(_RELOAD, err=True)
 

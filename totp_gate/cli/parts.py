@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from totp_gate.errors import ConfigError, Conflict, GateError, NotFound
-from totp_gate.model import Event, Link, LinkPurpose, User, canonical_name
+from totp_gate.model import Link, LinkPurpose, User, canonical_name
 
 if TYPE_CHECKING:
     from totp_gate.app import Accounts
@@ -108,7 +108,7 @@ class Parts:
 
         if self._accounts is None:
             self._accounts = open_accounts(
-                self.config, clock=self.clock, profile=self.profile
+                _quiet(self.config), clock=self.clock, profile=self.profile
             )
         return self._accounts
 
@@ -162,17 +162,32 @@ class Parts:
         return f"{origin}{self.config.gate.prefix}/enroll/{secret}", link
 
     def record(self, name: str, event: str, detail: str = "") -> None:
-        """Write down, with the account *name*, what a command did to it."""
-        self.accounts.store.add_event(
-            Event(
-                user=name,
-                at=self.now(),
-                event=event,
-                outcome="success",
-                address="command line",
-                detail=detail or f"user id {os.getuid()}",
-            )
-        )
+        """Write into the audit, and the events of the account *name*, what was done.
+
+        Args:
+            name: canonical name; empty: not about one user.
+            event: a name of ``telemetry.inventory``.
+        """
+        from totp_gate.telemetry.audit import Occasion
+
+        ctx = click.get_current_context()
+        words = ctx.command_path.removeprefix(ctx.find_root().command_path)
+        occasion = Occasion(now=self.now(), agent=f"totp-gate{words}")
+        who = f"by user id {os.getuid()}"
+        said = f"{detail}, {who}" if detail else who
+        self.accounts.audit.event(occasion, event, "success", user=name, detail=said)
+
+
+def _quiet(config: Config) -> Config:
+    """Return *config* with an audit that does not write between a command's results.
+
+    The standard error of a running gate goes to a log; that of a command goes to
+    whoever typed it, and what they did stands with the account anyway.
+    """
+    if config.audit.file != "-":
+        return config
+    silent = config.audit.model_copy(update={"file": os.devnull})
+    return config.model_copy(update={"audit": silent})
 
 
 pass_parts = click.make_pass_decorator(Parts, ensure=True)

@@ -56,7 +56,8 @@ _PAGE = """<!doctype html>
 <main>
 <h1>Hello, <strong>{name}</strong></h1>
 <p>This is a sample application. It has no sign-in of its own: only requests that the
-gate permits arrive here. <a href="/_gate/logout">Sign out</a></p>
+gate permits arrive here. <a href="/_gate/account">Your account</a> and
+<a href="/_gate/logout">signing out</a> are pages of the gate.</p>
 {sent}<h2>Who is signed in</h2>
 <table>{identity}</table>
 <h2>What the application received</h2>

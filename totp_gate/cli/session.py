@@ -81,18 +81,20 @@ def revoke(
     store = parts.accounts.store
     if everybody:
         confirm("Sign everybody out?", yes=yes)
-        click.echo(f"everybody: {store.end_sessions(None)} session(s) ended")
+        ended = store.end_sessions(None)
+        parts.record("", "sessions-revoked", f"{ended} session(s) of everybody")
+        click.echo(f"everybody: {ended} session(s) ended")
     elif reference is not None:
         found = _named(parts, reference)
         store.end_session(found.id)
-        parts.record(found.user, "session.revoked")
+        parts.record(found.user, "sessions-revoked", "one session")
         click.echo(f"{found.user}: session {found.id[:REFERENCE]} ended")
     elif user is not None:
         name = canonical_name(user)
         ended = store.end_sessions(name)
         if not ended:
             raise NotFound(f"{name} has no session; see totp-gate session list")
-        parts.record(name, "session.revoked", f"{ended} session(s)")
+        parts.record(name, "sessions-revoked", f"{ended} session(s)")
         click.echo(f"{name}: {ended} session(s) ended")
 
 

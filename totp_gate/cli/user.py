@@ -2,43 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import IO, Any, TypeVar
+from typing import IO
 
 import click
 
 from totp_gate.cli import importing, people
 from totp_gate.cli.asking import confirm, new_password
-from totp_gate.cli.output import iso, json_option, local, print_fields, print_json
+from totp_gate.cli.links import new_link, tell, valid_option
+from totp_gate.cli.output import json_option, print_json
 from totp_gate.cli.parts import Parts, pass_parts
-from totp_gate.config.durations import Duration
 from totp_gate.errors import Conflict, NotFound
-from totp_gate.model import LinkPurpose, User
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-_LIFE = Duration("5m", "30d", "a link is a key while it lies around")
-
-
-def _read_life(_ctx: click.Context, _option: click.Parameter, value: str) -> int:
-    """Return the seconds for which a link is good."""
-    try:
-        return _LIFE.read(value)
-    except ValueError as error:
-        raise click.BadParameter(f"{value!r} {error}") from error
-
-
-def _valid(command: Command) -> Command:
-    """Give *command* the option ``--valid``: how long its link is good."""
-    return click.option(
-        "--valid",
-        metavar="DURATION",
-        callback=_read_life,
-        default="3d",
-        show_default=True,
-        help="How long the link is good: 30m, 12h, 3d.",
-    )(command)
+from totp_gate.model import User
 
 
 @click.group()
@@ -70,7 +45,7 @@ def user() -> None:
     default=True,
     help="Print a one-time link to enroll with (default), or none.",
 )
-@_valid
+@valid_option
 @json_option
 @pass_parts
 def add(
@@ -102,9 +77,9 @@ def add(
         password = new_password(parts, new.name, from_stdin=True)
         new = replace(new, password_hash=parts.accounts.passwords.hash(password))
     parts.accounts.store.add_users([new])
-    parts.record(new.name, "user.added")
-    fields = _link_fields(parts, new, valid) if with_link else {}
-    _tell("added", new.name, fields, as_json)
+    parts.record(new.name, "user-added")
+    fields = new_link(parts, new, valid) if with_link else {}
+    tell("added", new.name, fields, as_json=as_json)
 
 
 @user.command("list")
@@ -138,7 +113,7 @@ def show(parts: Parts, name: str, as_json: bool) -> None:
 @user.command("link")
 @click.argument("name")
 @click.option("--new-password", is_flag=True, help="The link sets a new password too.")
-@_valid
+@valid_option
 @json_option
 @pass_parts
 def link(
@@ -155,9 +130,9 @@ def link(
         totp-gate user link bob --new-password --valid 2h
     """
     found = parts.stored_user(name) if new_password else parts.user(name)
-    fields = _link_fields(parts, found, valid, new_password=new_password)
-    parts.record(found.name, "user.link", fields["purpose"])
-    _tell("user", found.name, fields, as_json)
+    fields = new_link(parts, found, valid, new_password=new_password)
+    parts.record(found.name, "link-made", fields["purpose"])
+    tell("user", found.name, fields, as_json=as_json)
 
 
 @user.command("passwd")
@@ -178,7 +153,7 @@ def passwd(parts: Parts, name: str, password_stdin: bool) -> None:
     password = new_password(parts, found.name, from_stdin=password_stdin)
     hashed = parts.accounts.passwords.hash(password)
     parts.accounts.store.save_password(found.name, hashed)
-    parts.record(found.name, "user.password")
+    parts.record(found.name, "password-set")
     click.echo(f"{found.name}: new password, sessions ended")
 
 
@@ -217,7 +192,7 @@ def unlock(parts: Parts, name: str) -> None:
     """
     found = parts.user(name)
     if parts.accounts.guessing.unlock(found.name):
-        parts.record(found.name, "user.unlocked")
+        parts.record(found.name, "user-unlocked")
         click.echo(f"{found.name}: failed attempts forgiven")
     else:
         click.echo(f"{found.name}: there were no failed attempts")
@@ -237,12 +212,13 @@ def remove(parts: Parts, name: str, yes: bool) -> None:
     confirm(f"Remove {found.name} and all that is theirs?", yes=yes)
     if not parts.accounts.store.remove_user(found.name):
         raise NotFound(f"{found.name} was removed already")
+    parts.record(found.name, "user-removed")
     click.echo(f"{found.name}: removed")
 
 
 @user.command("reset-second-factor")
 @click.argument("name")
-@_valid
+@valid_option
 @json_option
 @pass_parts
 def reset(parts: Parts, name: str, valid: int, as_json: bool) -> None:
@@ -264,9 +240,9 @@ def reset(parts: Parts, name: str, valid: int, as_json: bool) -> None:
     store = parts.accounts.store
     removed = store.remove_authenticators(found.name)
     store.end_sessions(found.name)
-    parts.record(found.name, "user.second-factor-reset", f"{removed} authenticator(s)")
-    fields = _link_fields(parts, found, valid)
-    _tell("authenticators removed", removed, {"user": found.name, **fields}, as_json)
+    parts.record(found.name, "second-factor-reset", f"{removed} authenticator(s)")
+    fields = {"authenticators removed": removed, **new_link(parts, found, valid)}
+    tell("user", found.name, fields, as_json=as_json)
 
 
 @user.command("import")
@@ -281,7 +257,7 @@ def reset(parts: Parts, name: str, valid: int, as_json: bool) -> None:
 @click.option("--group", "groups", multiple=True, help="A group for all of them.")
 @click.option("--dry-run", is_flag=True, help="Judge the file, and change nothing.")
 @click.option("--links", is_flag=True, help="Print a one-time link for each.")
-@_valid
+@valid_option
 @json_option
 @pass_parts
 def import_users(
@@ -311,8 +287,9 @@ def import_users(
     people.refuse_taken(parts, users)
     if not dry_run:
         parts.accounts.store.add_users(users)
+        parts.record("", "users-imported", f"{len(users)} users")
     linked = users if links and not dry_run else []
-    made = [{"name": each.name, **_link_fields(parts, each, valid)} for each in linked]
+    made = [{"name": each.name, **new_link(parts, each, valid)} for each in linked]
     hashed = sum(each.password_hash is not None for each in users)
     if as_json:
         report = {"imported": 0 if dry_run else len(users), "read": len(users)}
@@ -324,30 +301,8 @@ def import_users(
         click.echo(f"{each_link['name']}\t{each_link['link']}")
 
 
-def _link_fields(
-    parts: Parts, found: User, life: int, *, new_password: bool = False
-) -> dict[str, Any]:
-    """Make a link for *found* and return what is told about it."""
-    purpose: LinkPurpose = "authenticator"
-    if found.source == "store" and (new_password or not found.password_hash):
-        purpose = "password-and-authenticator"
-    address, made = parts.link(found.name, purpose, life)
-    return {"link": address, "purpose": purpose, "expires": made.expires}
-
-
-def _tell(what: str, value: object, fields: dict[str, Any], as_json: bool) -> None:
-    expires = fields.get("expires")
-    if as_json:
-        name = what if what == "authenticators removed" else "name"
-        key = name.replace(" ", "_")
-        print_json({key: value, **fields, "expires": iso(expires)})
-        return
-    shown = {**fields, "expires": local(expires)} if expires else fields
-    print_fields([(what, value), *shown.items()])
-
-
 def _set_disabled(parts: Parts, found: User, *, disabled: bool) -> None:
     state = "disabled" if disabled else "enabled"
     parts.accounts.store.save_user(replace(found, disabled=disabled))
-    parts.record(found.name, f"user.{state}")
+    parts.record(found.name, f"user-{state}")
     click.echo(f"{found.name}: {state}")

@@ -67,6 +67,20 @@ EVENTS: dict[str, Kind] = {
     "enrollment": Kind(
         "A second factor was connected to an account", kept=True, told=True
     ),
+    "user-added": Kind("A command added the user", kept=True),
+    "users-imported": Kind("A command added all users of a file"),
+    "user-removed": Kind("A command removed the user and all that was theirs"),
+    "user-disabled": Kind("A command keeps the user out", kept=True, told=True),
+    "user-enabled": Kind("A command lets the user in again", kept=True, told=True),
+    "user-unlocked": Kind("A command forgave failed attempts", kept=True),
+    "link-made": Kind("A command made a one-time link", kept=True, told=True),
+    "password-set": Kind("A command set the password", kept=True, told=True),
+    "second-factor-reset": Kind(
+        "A command removed every second factor and made a link", kept=True, told=True
+    ),
+    "sessions-revoked": Kind("A command ended sessions", kept=True),
+    "keys-rotated": Kind("A command made a new key of the gate"),
+    "keys-pruned": Kind("A command removed old keys of the gate"),
     "refused": Kind("The policy refused a request, whatever would be proven"),
     "form-refused": Kind(
         "A form came from elsewhere, too late or without its cookie (CSRF)"

@@ -46,6 +46,14 @@ _SAID = {
     ("proof.code", "failure"): "A wrong code was typed on the account page",
     ("proof.code", "success"): "Everything was proven once more",
     ("sign-out", "success"): "Signed out",
+    ("user-added", "success"): "The account was made",
+    ("user-disabled", "success"): "An administrator closed the account",
+    ("user-enabled", "success"): "An administrator opened the account again",
+    ("user-unlocked", "success"): "An administrator forgave failed attempts",
+    ("link-made", "success"): "An administrator made a link to enroll by",
+    ("password-set", "success"): "An administrator set the password",
+    ("second-factor-reset", "success"): "An administrator removed authenticators",
+    ("sessions-revoked", "success"): "An administrator ended sessions",
 }
 _CHANGES = {
     "password-changed": "your password was changed",
@@ -53,6 +61,9 @@ _CHANGES = {
     "authenticator-removed": "an authenticator was removed",
     "sign-in.recovery": "a recovery code was used",
     "browser.replayed": "a copy of a trusted browser was found out",
+    "link-made": "an administrator made a link to enroll by",
+    "password-set": "an administrator set your password",
+    "second-factor-reset": "an administrator removed your authenticators",
 }
 _COMPLETE = {"sign-in.code", "sign-in.recovery", "browser.passed"}
 
