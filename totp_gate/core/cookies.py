@@ -97,12 +97,7 @@ def bake(
     Source:
         RFC 6265 section 4.1; RFC 6265bis section 4.1.3 (prefixes).
     """
-    if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
-        raise ValueError(f"the cookie {name!r} holds octets that no cookie may")
-    if len(name) + len(value) > LONGEST_COOKIE:
-        raise ValueError(f"the cookie {name!r} is longer than {LONGEST_COOKIE} octets")
-    if not _PATH.fullmatch(path):
-        raise ValueError(f"{path!r} is no path for a cookie")
+    _check(name, value, path)
     prefix = name.lower()
     if prefix.startswith(("__host-", "__secure-")) and not secure:
         raise ValueError(f"the cookie {name!r} must be secure")
@@ -117,6 +112,15 @@ def bake(
         parts.append("Secure")
     parts += ["HttpOnly", f"SameSite={same_site}"]
     return "; ".join(parts)
+
+
+def _check(name: str, value: str, path: str) -> None:
+    if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
+        raise ValueError(f"the cookie {name!r} holds octets that no cookie may")
+    if len(name) + len(value) > LONGEST_COOKIE:
+        raise ValueError(f"the cookie {name!r} is longer than {LONGEST_COOKIE} octets")
+    if not _PATH.fullmatch(path):
+        raise ValueError(f"{path!r} is no path for a cookie")
 
 
 def expire(

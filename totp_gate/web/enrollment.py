@@ -274,13 +274,7 @@ class EnrollmentPages:
         notice: str | None = None,
     ) -> Answer:
         factor = pending.factor
-        uri = otp.provisioning_uri(
-            factor.seed,
-            factor.params,
-            issuer=self._issuer,
-            account=pending.user,
-            kind=factor.kind,
-        )
+        uri = self._uri(pending)
         binding = _binding(request, prelogin)
         packed = self._enrollment.pack(pending, binding)
         form = self._desk.form(
@@ -308,6 +302,16 @@ class EnrollmentPages:
             kind=factor.kind,
             name="Phone",
             steps=(2, 2) if pending.password_hash else None,
+        )
+
+    def _uri(self, pending: Pending) -> str:
+        factor = pending.factor
+        return otp.provisioning_uri(
+            factor.seed,
+            factor.params,
+            issuer=self._issuer,
+            account=pending.user,
+            kind=factor.kind,
         )
 
 
