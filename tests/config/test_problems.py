@@ -107,7 +107,7 @@ SIGN_IN_CASES = [
     bad("a short period", CODE + "period = 5", "second_factor.period (line 4)", "15 to 120"),
     bad("a period with a unit", CODE + 'period = "30s"', "second_factor.period (line 4)", "without quotes"),
     bad("a wide window", CODE + "drift = 3", "second_factor.drift (line 4)", "guessed code"),
-    bad("a feature that is not there", CODE + 'trusted_device = "30d"', "second_factor.trusted_device (line 4)", "remove it"),
+    bad("a browser trusted for years", CODE + 'trusted_device = "400d"', "second_factor.trusted_device (line 4)", "90d"),
     bad("short passwords", GATE + "[password]\nmin_length = 6", "password.min_length (line 4)", "8 to 64"),
 ]  # fmt: skip
 
@@ -177,7 +177,7 @@ OTHER_CASES = [
     bad("a fraction of a worker", SERVER + "workers = 1.5", "server.workers (line 4)", "whole number"),
     bad("a foreign worker", SERVER + 'worker_class = "tornado"', "server.worker_class (line 4)", "'gevent'"),
     bad("threads of a gevent worker", SERVER + 'worker_class = "gevent"\nthreads = 4', "server.threads (line 5)", "remove it"),
-    bad("a table that is not there yet", GATE + "[throttle]\nfree = 3", "throttle (line 3)", "remove it"),
+    bad("a table that does not exist", GATE + "[cache]\nfree = 3", "cache (line 3)", "remove it"),
     bad("a misspelt table", GATE + '[sesion]\nidle = "1h"', "sesion (line 3)", "did you mean session?"),
     bad("a table that is a value", "session = 3\n" + GATE, "session (line 1)", "table"),
     bad("a key with odd letters", GATE + '"a\\u001bb" = 1', 'gate."a\\u001bb" (line 3)', "remove it"),

@@ -17,7 +17,6 @@ from totp_gate.accounts.recovery import Recovery
 from totp_gate.accounts.sessions import Sessions
 from totp_gate.accounts.signin import SignIn
 from totp_gate.config import Config
-from totp_gate.core import throttle
 from totp_gate.core.keys import KeyRing
 from totp_gate.core.passwords import Profile
 from totp_gate.core.sealing import Sealer
@@ -71,7 +70,7 @@ class Accounts:
         self.factors = Factors(
             store=self.store, sealer=self.sealer, params=config.otp_params()
         )
-        budgets = throttle.Guessing()
+        budgets = config.throttle.guessing()
         self.guessing = Guessing(
             store=self.store,
             params=budgets,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import ValidationInfo, field_validator
@@ -11,6 +12,7 @@ from pydantic import ValidationInfo, field_validator
 from totp_gate.config.base import Complaint, Section, complaint, folder, setting
 from totp_gate.config.durations import Duration
 from totp_gate.config.fields import Whole
+from totp_gate.core import throttle
 from totp_gate.core.headers import is_forwarded_key
 from totp_gate.core.urls import clean_host, split_port
 
@@ -77,6 +79,51 @@ class PasswordSection(Section):
     min_length: Annotated[
         int, Whole(8, 64, "less is guessed, more keeps passphrases out")
     ] = setting(8, "fewest characters of a new password")
+
+
+_WHY_FEW = "an honest person needs a few, a guesser many"
+_WHY_WAIT = "less stops nobody, more locks honest people out"
+
+
+class ThrottleSection(Section):
+    """``[throttle]``: what guessing costs. `core.throttle` has the reasons."""
+
+    password_free: Annotated[int, Whole(1, 20, _WHY_FEW)] = setting(
+        5, "wrong passwords of an account that cost nothing"
+    )
+    password_longest_wait: Annotated[int, Duration("10s", "24h", _WHY_WAIT)] = setting(
+        "15m", "the wait doubles up to this; strangers can cause it, so keep it short"
+    )
+    code_free: Annotated[int, Whole(1, 10, _WHY_FEW)] = setting(
+        4, "wrong codes of an account that cost nothing"
+    )
+    code_longest_wait: Annotated[int, Duration("10m", "24h", _WHY_WAIT)] = setting(
+        "1h", "the wait for the next code doubles up to this"
+    )
+    code_most: Annotated[int, Whole(11, 100, "NIST allows 100 in a row")] = setting(
+        100, "wrong codes in a row, then only `totp-gate user unlock` helps"
+    )
+    address_free: Annotated[int, Whole(5, 1000, _WHY_FEW)] = setting(
+        29, "failures from one address that cost nothing; offices share one"
+    )
+
+    def guessing(self) -> throttle.Guessing:
+        """Return the budgets."""
+        usual = throttle.Guessing()
+        return throttle.Guessing(
+            password=replace(
+                usual.password,
+                free=self.password_free,
+                ceiling=self.password_longest_wait,
+            ),
+            code=replace(
+                usual.code,
+                free=self.code_free,
+                ceiling=self.code_longest_wait,
+                hard=self.code_most,
+            ),
+            address=replace(usual.address, free=self.address_free),
+        )
 
 
 class IdentitySection(Section):

@@ -18,6 +18,7 @@ from totp_gate.config.sections import (
     SecondFactorSection,
     ServerSection,
     SessionSection,
+    ThrottleSection,
 )
 from totp_gate.config.users import UserEntry, alike
 from totp_gate.core import otp
@@ -39,6 +40,7 @@ class Config(Section):
     password: PasswordSection = setting({}, "what a new password must be like")
     audit: AuditSection = setting({}, "what is written down, and where")
     metrics: MetricsSection = setting({}, "figures for Prometheus")
+    throttle: ThrottleSection = setting({}, "what guessing costs")
     identity: IdentitySection = setting({}, "headers that tell who asks")
     users: Annotated[tuple[UserEntry, ...], BeforeValidator(as_tuple)] = setting(
         [], "users of the file; `totp-gate user add` keeps them in the store instead"
