@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from totp_gate.core.sessions import Limits
 from totp_gate.core.signing import Tokens, digest
+from totp_gate.errors import StoreUnavailable
 from totp_gate.stores.base import Store
+
+TIDY_EVERY = 300
 
 
 class Sessions:
@@ -17,6 +22,7 @@ class Sessions:
         self._store = store
         self._tokens = tokens
         self._limits = limits
+        self._tidy_at = float("-inf")
 
     def end_token(self, token: str) -> bool:
         """End the session whose reference is *token*; False: there was none.
@@ -29,8 +35,18 @@ class Sessions:
         return self._store.end_session(digest(token))
 
     def tidy(self, *, now: float) -> int:
-        """Delete sessions, links and feed lines that are over; how many."""
-        return self._store.forget_expired(
-            idle_before=now - self._limits.idle,
-            created_before=now - self._limits.lifetime,
-        )
+        """Delete sessions, links and feed lines that are over; how many.
+
+        Does something at most every ``TIDY_EVERY`` seconds, and a bounded amount of it,
+        so that it may be called at every sign-in. What cannot be deleted now is deleted
+        later; nothing that is over counts because it is still there.
+        """
+        if now < self._tidy_at:
+            return 0
+        self._tidy_at = now + TIDY_EVERY
+        with contextlib.suppress(StoreUnavailable):
+            return self._store.forget_expired(
+                idle_before=now - self._limits.idle,
+                created_before=now - self._limits.lifetime,
+            )
+        return 0

@@ -66,6 +66,7 @@ class Entrance:
         """
         if request.token is not None:
             self._sessions.end_token(request.token)
+        self._sessions.tidy(now=request.now)
         visitor = request.visitor(self.device(request, user))
         token, session = self._signin.begin_session(
             state,
