@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
+
 import pytest
 
+import totp_gate.cli
 from tests.cli.conftest import PASSWORD, Terminal
 from totp_gate.accounts.guessing import Visitor
 from totp_gate.core.passwords import Passwords, Profile
 from totp_gate.core.signing import digest
 from totp_gate.model import Session, User
+from totp_gate.telemetry.inventory import EVENTS
 from totp_gate.testing import write_settings
+
+CLI = Path(totp_gate.cli.__file__).parent
 
 HASH = Passwords(Profile.cheap_for_tests()).hash(PASSWORD)
 IN_FILE = f"""
@@ -312,3 +320,36 @@ def test_who_is_not_there_is_not_found(terminal: Terminal, words: list[str]):
     complaint = terminal.refused("user", *words, input=PASSWORD + "\n")
 
     assert "there is no user called nobody" in complaint
+
+
+def test_what_was_done_is_written_into_the_audit(alice: Terminal):
+    write_settings(alice.folder, '[audit]\nfile = "audit.log"\n')
+    result = alice.run(
+        "user", "passwd", "alice", "--password-stdin", input="tofu-lake-9"
+    )
+
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    lines = (alice.folder / "audit.log").read_text().splitlines()
+    written = [json.loads(line) for line in lines]
+    assert [(each["event"], each["user"]) for each in written] == [
+        ("password-set", "alice")
+    ]
+    assert "tofu-lake-9" not in lines[0]
+    newest = alice.json("user", "show", "alice")["events"][0]
+    assert newest["event"] == "password-set"
+
+
+def test_the_audit_does_not_stand_between_the_results(alice: Terminal):
+    result = alice.run("user", "disable", "alice")
+
+    assert (result.stdout, result.stderr) == ("alice: disabled\n", "")
+
+
+def test_every_event_of_a_command_is_in_the_inventory():
+    source = "".join(path.read_text() for path in CLI.glob("*.py"))
+    names = re.findall(r'\.record\(\s*[^,]+,\s*"([^"]+)"', source)
+    names += ["user-disabled", "user-enabled"]
+
+    assert len(names) > 10
+    assert set(names) <= set(EVENTS)
