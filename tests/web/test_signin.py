@@ -65,6 +65,20 @@ def test_two_tabs_come_back_to_their_own_places(installation, alice):
     assert done.headers["Location"] == "/second"
 
 
+def test_a_page_left_open_leads_on_once_another_tab_has_signed_in(installation, alice):
+    browser = installation.client()
+    left = browser.get("/left?a=1").headers["Location"]
+    token = token_of(browser.get(left))
+    installation.sign_in(alice, browser)
+
+    fields = {"username": "alice", "password": "whatever", "csrf_token": token}
+    answer = browser.post(left, data=fields)
+
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == "/left?a=1"
+    assert browser.get("/").status_code == 200
+
+
 @pytest.mark.parametrize(
     "place",
     [

@@ -234,6 +234,9 @@ class SignInPages:
             return desk.trouble.answer(request.environ, 403, message=DOCUMENT_ELSEWHERE)
         if desk.forms.check(token, page, prelogin.binding, now=request.now):
             return None
+        if user is None and request.live is not None:
+            # A page left open while another tab signed in: there is nothing to ask.
+            return desk.go(desk.place(request) or "/")
         desk.audit.event(request, "form-refused", "failure", detail=page)
         if user is not None:
             return self._code_form(
