@@ -67,9 +67,8 @@ def init(
     """Write gate.toml, keys and state, and add the first user.
 
     The user's password is taken from standard input, asked for on a terminal, or made
-    up and printed. A QR code for their authenticator app is printed with it, and codes
-    for when that is lost. Files that exist are never overwritten, and if anything
-    fails, nothing is left behind.
+    up and printed, with a QR code for their authenticator app and recovery codes. Files
+    that exist are never overwritten; if anything fails, nothing is left behind.
 
     \b
     Examples:
