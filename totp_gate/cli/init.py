@@ -93,10 +93,8 @@ def init(
         installation.write_files(parts.path, text, now=parts.now())
         password = judged(parts, user.name, given) if given else readable_password()
         first = installation.add_first_user(parts, user.name, password)
-    if as_json:
-        _print_json(parts, first, show_password=not given)
-    else:
-        _print(parts, first, show_password=not given)
+    tell = _print_json if as_json else _print
+    tell(parts, first, show_password=not given)
 
 
 def _origin(text: str, *, insecure: bool) -> Origin:
