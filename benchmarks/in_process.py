@@ -12,24 +12,24 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import ExitStack
 from typing import Any
 
 from benchmarks import signed_in
 from benchmarks.table import Row, ratios, show
-from totp_gate.core.policy import Policy, Rule
-from totp_gate.gate import GateMiddleware
+from totp_gate.config.settings import Config
 
 PASSES = 10
 BUDGET = 12
+RULES = (10, 200)
 
 Call = Callable[[], None]
 
 
 def run(rounds: int, seconds: float) -> list[Row]:
     """Measure and print the table."""
-    with signed_in.installation() as made:
-        calls = {**_gates(made), **_flask(), "signed cookie": _signed_cookie()}
+    with ExitStack() as stack:
+        calls = {**_gates(stack), **_flask(), "signed cookie": _signed_cookie()}
         times = _times(calls, rounds, seconds)
     added = {
         name: _added(times, name, "flask" if name == "login_required" else "bare")
@@ -105,7 +105,8 @@ def _caller(app: Any, environ: dict[str, object]) -> Call:
     return call
 
 
-def _gates(made: Any) -> dict[str, Call]:
+def _gates(stack: ExitStack) -> dict[str, Call]:
+    made = stack.enter_context(signed_in.installation())
     cookie = signed_in.sign_in(made)
     environ = signed_in.environ("/page", cookie)
     proxied = signed_in.environ(
@@ -122,23 +123,25 @@ def _gates(made: Any) -> dict[str, Call]:
     return {
         "bare": _caller(signed_in.hello, environ),
         "gate": _caller(gate, environ),
-        "gate, 10 rules": _caller(_with_rules(gate, 10), environ),
-        "gate, 200 rules": _caller(_with_rules(gate, 200), environ),
         "gate, behind a web server": _caller(gate, proxied),
         "gate, a new path": _caller(elsewhere, environ),
+        **_with_rules(stack),
     }
 
 
-def _with_rules(gate: GateMiddleware, number: int) -> GateMiddleware:
-    """Return *gate* with rules of all kinds, of which none is meant."""
-    rules = [
-        Rule(name=f"rule {at}", paths=(f"/{at}/*",), groups=frozenset({"staff"}))
-        if at % 2
-        else Rule(name=f"rule {at}", paths=(f"re:/[a-z]+/{at}/.*",))
-        for at in range(number)
-    ]
-    parts = replace(gate._parts, policy=Policy.compile(rules))
-    return GateMiddleware(signed_in.hello, parts)
+def _with_rules(stack: ExitStack) -> dict[str, Call]:
+    """Return gates with many rules, of which none is meant; none before rules exist."""
+    calls: dict[str, Call] = {}
+    for number in RULES if "rules" in Config.model_fields else ():
+        rules = "".join(
+            f'[[rules]]\nname = "rule {at}"\npolicy = "two-factor"\n'
+            + (f'paths = ["/{at}/*"]\n' if at % 2 else f'paths = ["re:/[a-z]+/{at}"]\n')
+            for at in range(number)
+        )
+        made = stack.enter_context(signed_in.installation(rules))
+        environ = signed_in.environ("/page", signed_in.sign_in(made))
+        calls[f"gate, {number} rules"] = _caller(signed_in.gate(made), environ)
+    return calls
 
 
 def _flask() -> dict[str, Call]:

@@ -1,7 +1,8 @@
 """A load generator in its own process: raw sockets, kept alive where servers allow it.
 
-Every connection sends a request, waits for the whole answer and sends the next. Who
-gets a connection closed opens another one, as browsers do.
+Every connection sends a request, waits for the whole answer and sends the next, until
+the time is over; answers that are still owed then are waited for and count. Who gets a
+connection closed opens another one, as browsers do.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-_PATIENCE = 60
+_PATIENCE = 30
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def running(
     load.start()
 
     def result() -> Result:
-        if not receiver.poll(seconds + _PATIENCE):
+        if not receiver.poll(seconds + 2 * _PATIENCE):
             raise TimeoutError("the load does not end")
         answer: Result = receiver.recv()
         return answer
@@ -135,9 +136,11 @@ def _run(
         client = _Client(port, what, begun=begun)
         client.open(selector)
         client.ask()
-    while time.perf_counter() < begun + seconds:
+    end = begun + seconds
+    while selector.get_map() and time.perf_counter() < end + _PATIENCE:
         for key, _ in selector.select(0.2):
-            _take(key.data, selector, times, statuses)
+            again = time.perf_counter() < end
+            _take(key.data, selector, times, statuses, again=again)
     sender.send(Result(sorted(times), time.perf_counter() - begun, statuses))
     sender.close()
     os._exit(0)
@@ -148,8 +151,10 @@ def _take(
     selector: selectors.BaseSelector,
     times: list[float],
     statuses: dict[int, int],
+    *,
+    again: bool,
 ) -> None:
-    """Read what has come; where it is the whole answer, ask again."""
+    """Read what has come; where it is the whole answer, ask *again*."""
     piece = b""
     try:
         piece = client.sock.recv(65536)
@@ -160,11 +165,12 @@ def _take(
         times.append(time.perf_counter() - client.begun)
         status = int(client.octets[9:12])
         statuses[status] = statuses.get(status, 0) + 1
-        if not client.closing():
+        if again and not client.closing():
             client.ask()
             return
     elif piece:
         return
     client.close(selector)
-    client.open(selector)
-    client.ask()
+    if again:
+        client.open(selector)
+        client.ask()
