@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from werkzeug.exceptions import NotFound
 from werkzeug.routing import Map, RequestRedirect, Rule
@@ -64,11 +65,7 @@ class Routes:
             "/metrics": {"GET": status.figures},
             "/assets/<name>": {"GET": self._asset},
         }
-        self._map = Map(
-            [Rule(path, endpoint=path) for path in self._pages],
-            strict_slashes=False,
-            merge_slashes=False,
-        )
+        self._map = _map(tuple(self._pages))
 
     def answer(self, request: PageRequest) -> Answer:
         """Return the answer of the page that *request* asks for.
@@ -118,3 +115,13 @@ class Routes:
         answer = Answer(octets, content_type=kind)
         answer.headers["Cache-Control"] = f"public, max-age={_YEAR}, immutable"
         return self._desk.pages.finish(answer)
+
+
+@lru_cache(maxsize=4)
+def _map(paths: tuple[str, ...]) -> Map:
+    """Return Werkzeug's map of *paths*; making one costs as much as opening a state."""
+    return Map(
+        [Rule(path, endpoint=path) for path in paths],
+        strict_slashes=False,
+        merge_slashes=False,
+    )
