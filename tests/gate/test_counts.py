@@ -62,7 +62,7 @@ def test_a_gate_that_cannot_ask_its_store_is_closed(installation, browser, monke
     def broken():
         raise StoreUnavailable("the state is busy")
 
-    live = installation.gate._parts.live
+    live = installation.gate._parts.judgement.live
     with monkeypatch.context() as patched:
         patched.setattr(live, "catch_up", broken)
         counted = change(installation, lambda: browser.get("/"))

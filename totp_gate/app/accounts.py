@@ -16,6 +16,7 @@ from totp_gate.accounts.owner import Owner
 from totp_gate.accounts.recovery import Recovery
 from totp_gate.accounts.sessions import Sessions
 from totp_gate.accounts.signin import SignIn
+from totp_gate.accounts.tokens import AppTokens
 from totp_gate.config import Config
 from totp_gate.core.keys import KeyRing
 from totp_gate.core.passwords import Profile
@@ -88,6 +89,7 @@ class Accounts:
         self.signin = self._signin()
         self.enrollment = self._enrollment()
         self.owner = self._owner()
+        self.app_tokens = AppTokens(store=self.store, directory=self.directory)
 
     def _signin(self) -> SignIn:
         return SignIn(

@@ -27,6 +27,7 @@ from totp_gate.web.routes import Routes
 from totp_gate.web.signin import SignInPages
 from totp_gate.web.signout import SignOutPages
 from totp_gate.web.status import StatusPages
+from totp_gate.web.tokens import TokenPages
 from totp_gate.web.trouble import Trouble
 
 Check = Callable[[], object]
@@ -114,19 +115,20 @@ def _routes(accounts: Accounts, desk: Desk, checks: Mapping[str, Check]) -> Rout
         sealer=accounts.sealer,
         store=accounts.store,
     )
+    enrollment = EnrollmentPages(
+        desk,
+        accounts.enrollment,
+        accounts.signin,
+        accounts.owner,
+        entrance,
+        issuer=config.gate.name,
+        first_login=first_login,
+    )
     return Routes(
         desk,
         signin=SignInPages(desk, accounts.signin, entrance, first_login=first_login),
         signout=SignOutPages(desk, accounts.sessions),
-        enrollment=EnrollmentPages(
-            desk,
-            accounts.enrollment,
-            accounts.signin,
-            accounts.owner,
-            entrance,
-            issuer=config.gate.name,
-            first_login=first_login,
-        ),
+        enrollment=enrollment,
         account=AccountPages(
             desk,
             store=accounts.store,
@@ -134,6 +136,7 @@ def _routes(accounts: Accounts, desk: Desk, checks: Mapping[str, Check]) -> Rout
             browsers=accounts.browsers,
             recovery=accounts.recovery,
             entrance=entrance,
+            enrollment=enrollment,
         ),
         proof=ProofPages(desk, accounts.owner, accounts.enrollment, entrance),
         status=StatusPages(

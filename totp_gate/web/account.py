@@ -16,10 +16,13 @@ from totp_gate.accounts.recovery import Recovery
 from totp_gate.core.headers import plain
 from totp_gate.stores.base import Store
 from totp_gate.web import words
-from totp_gate.web.desk import DOCUMENT_ELSEWHERE, FORM_TOO_OLD, Desk
-from totp_gate.web.entrance import Entrance
+from totp_gate.web.desk import Desk
+from totp_gate.web.enrollment import EnrollmentPages
+from totp_gate.web.entrance import CODES_PAGE, Entrance
+from totp_gate.web.owned import take
 from totp_gate.web.pages import Answer
 from totp_gate.web.request import PageRequest
+from totp_gate.web.tokens import FORMS, SHOWN, TokenPages
 
 _FORMS = {
     "end_session": "/account/end-session",
@@ -31,6 +34,7 @@ _FORMS = {
     "forget_browser": "/account/forget-browser",
     "change_password": "/account/password",
     "logout": "/logout",
+    **FORMS,
 }
 _EVENTS = 20
 
@@ -47,6 +51,7 @@ class AccountPages:
         browsers: Browsers,
         recovery: Recovery,
         entrance: Entrance,
+        enrollment: EnrollmentPages,
     ) -> None:
         self._desk = desk
         self._store = store
@@ -54,6 +59,7 @@ class AccountPages:
         self._browsers = browsers
         self._recovery = recovery
         self._entrance = entrance
+        self._enrollment = enrollment
 
     def show(self, request: PageRequest) -> Answer:
         """Return the page with everything about the account."""
@@ -76,7 +82,7 @@ class AccountPages:
             ],
             recovery_enabled=True,
             recovery_left=self._recovery.left(name),
-            tokens_enabled=False,
+            tokens=self._tokens.listed(name, now=now),
             events=[
                 words.event(one) for one in self._store.events(name, limit=_EVENTS)
             ],
@@ -85,6 +91,10 @@ class AccountPages:
                 for key, page in _FORMS.items()
             },
         )
+
+    def shows(self) -> dict[str, Callable[[PageRequest], Answer]]:
+        """Return the pages that show something once."""
+        return {CODES_PAGE: self.show_codes, SHOWN: self._tokens.show}
 
     def actions(self) -> dict[str, Callable[[PageRequest], Answer]]:
         """Return what each form of the page posts to."""
@@ -96,6 +106,7 @@ class AccountPages:
             _FORMS["add_authenticator"]: self.add_authenticator,
             _FORMS["new_recovery_codes"]: self.new_recovery_codes,
             _FORMS["forget_browser"]: self.forget_browser,
+            **self._tokens.actions(),
         }
 
     def end_session(self, request: PageRequest) -> Answer:
@@ -136,9 +147,11 @@ class AccountPages:
         return self._back()
 
     def add_authenticator(self, request: PageRequest) -> Answer:
-        """Lead on to the page with the QR code."""
+        """Show the page with the QR code of a new authenticator."""
         live, _ = self._take(request, "add_authenticator", sensitive=True)
-        return live if isinstance(live, Answer) else self._go("/enroll")
+        if isinstance(live, Answer):
+            return live
+        return self._enrollment.begin(request, live.user)
 
     def new_recovery_codes(self, request: PageRequest) -> Answer:
         """Make a fresh set of recovery codes and show it once."""
@@ -178,24 +191,10 @@ class AccountPages:
         self, request: PageRequest, form: str, *more: str, sensitive: bool = False
     ) -> tuple[Live | Answer, str]:
         """Return whose form it is and what it is about; or the answer that refuses."""
-        live = request.live
-        if live is None:
-            return self._go("/login"), ""
-        page = _FORMS[form]
-        sent = request.form("csrf_token", *more, optional=("id",))
-        ours = self._desk.forms.check(
-            sent["csrf_token"], page, live.session.id, now=request.now
+        live, sent = take(
+            self._desk, self._owner, request, _FORMS[form], *more, sensitive=sensitive
         )
-        if not ours or not request.is_from_here():
-            self._desk.audit.event(
-                request, "form-refused", "failure", user=live.user.name, detail=page
-            )
-            message = FORM_TOO_OLD if request.is_from_here() else DOCUMENT_ELSEWHERE
-            refused = self._desk.trouble.answer(request.environ, 403, message=message)
-            return refused, ""
-        if sensitive and not self._owner.is_fresh(live.session, now=request.now):
-            return self._go("/account/confirm"), ""
-        return live, sent["id"]
+        return live, sent.get("id", "")
 
     def _authenticators(self, live: Live) -> list[dict[str, object]]:
         known = self._owner.factors.of(live.user)

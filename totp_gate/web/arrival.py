@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MAX_MEMO = 8192
 _MOVERS = ("HTTP_SCRIPT_NAME", "HTTP_PATH_INFO")
+OWN_TOKEN = "HTTP_GATE_TOKEN"  # noqa: S105 - an environ key
+_MISSPELT_TOKENS = headers.spellings(["Gate-Token"]) - {OWN_TOKEN}
 _PATH_CHARACTERS = "/:@!$&'()*+,;=-._~"
 
 
@@ -85,7 +87,7 @@ class Arrivals:
         self._hosts = {host: own for own in origins for host in own.hosts()}
         self._prefix = prefix
         self._trusted = trusted
-        self._identity = headers.spellings(identity)
+        self._identity = headers.spellings(identity) | _MISSPELT_TOKENS
         self._harmless: set[str] = set()
         self._callers: dict[tuple[str | None, ...], Caller] = {}
         self._places: dict[str, Place] = {}

@@ -60,14 +60,25 @@ class EnrollmentPages:
         self._first_login = first_login
 
     def show(self, request: PageRequest) -> Answer:
-        """Return a fresh QR page for somebody who may add an authenticator."""
+        """Return a fresh QR page for somebody on the way to being signed in.
+
+        Whoever is signed in already comes by the form of the account page, so that no
+        reload shows a key.
+        """
         prelogin = self._desk.prelogin(request)
+        live = request.live
+        if live is not None and not self._has_recovered(request, prelogin, live.user):
+            return self._desk.go(self._desk.link("/account"))
         user = self._may_enroll(request, prelogin)
         if user is None:
-            page = "/login" if request.live is None else "/account/confirm"
-            return self._desk.go(self._desk.link(page, self._desk.place(request)))
+            place = self._desk.place(request)
+            return self._desk.go(self._desk.link("/login", place))
+        return self.begin(request, user)
+
+    def begin(self, request: PageRequest, user: User) -> Answer:
+        """Return a fresh QR page for *user*, who may add an authenticator."""
         pending = self._enrollment.draw(user.name, now=request.now)
-        return self._qr_page(request, prelogin, pending)
+        return self._qr_page(request, self._desk.prelogin(request), pending)
 
     def confirm(self, request: PageRequest) -> Answer:
         """Judge the confirming code; what was drawn becomes an authenticator."""

@@ -16,7 +16,7 @@ from totp_gate.core import cookies
 from totp_gate.core.policy import Policy
 from totp_gate.core.urls import Origin
 from totp_gate.model import AccessRequest, AppToken, Decision, Permit, Refuse, Subject
-from totp_gate.web.arrival import Caller, Place
+from totp_gate.web.arrival import OWN_TOKEN, Caller, Place
 from totp_gate.web.request import CookieNames
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 MAX_KNOWN = 8192
 MAX_PERMITS = 128
-OWN_TOKEN = "HTTP_GATE_TOKEN"  # noqa: S105 - an environ key
 _NOBODY = Subject()
 
 
@@ -104,13 +103,46 @@ class Judgement:
             StoreUnavailable: the store was needed and did not answer.
         """
         own = environ.pop(OWN_TOKEN, None)
-        shown = tokens.shown(own, environ.get("HTTP_AUTHORIZATION"))
-        if shown is None:
-            return None
-        text, in_authorization = shown
-        if in_authorization:
+        text, used_up = tokens.shown(own, environ.get("HTTP_AUTHORIZATION"))
+        if used_up:
             del environ["HTTP_AUTHORIZATION"]
-        return self.live.find_token(text, now=now)
+        return None if text is None else self.live.find_token(text, now=now)
+
+    def weigh(  # noqa: PLR0917 - by keyword it would take longer, at every request
+        self,
+        environ: WSGIEnvironment,
+        method: str,
+        caller: Caller,
+        origin: Origin,
+        place: Place,
+        query: str,
+        now: float,
+    ) -> tuple[Live | None, str | None, Decision | None, float]:
+        """Find out who asks, and whether they may.
+
+        Returns:
+            Who asks; the Cookie header that the application gets; what stands against
+            it, None where nothing does; until when that holds for the same session.
+
+        Raises:
+            BadRequest: no two servers need agree on what is meant.
+            StoreUnavailable: nobody can tell who asks.
+        """
+        self.live.catch_up()
+        live, rest = self.identify(environ.get("HTTP_COOKIE"), now)
+        if OWN_TOKEN in environ or "HTTP_AUTHORIZATION" in environ:
+            program = self.identify_program(environ, now)
+            live = live or program
+        if live is not None:
+            key = self.permit_key(method, caller, place, query)
+            until = live.permits.get(key, 0.0)
+            if until > now:
+                return live, rest, None, until
+        asked = Asked(environ, method, caller, origin, place, query, now, live)
+        decision = self.decide(asked)
+        if isinstance(decision, Permit):
+            return live, rest, None, decision.until
+        return live, rest, decision, now
 
     def permit_key(
         self, method: str, caller: Caller, place: Place, query: str

@@ -53,7 +53,7 @@ class Routes:
                 "POST": enrollment.begin_link,
             },
             "/account": {"GET": account.show},
-            "/account/recovery-codes": {"GET": account.show_codes},
+            **{page: {"GET": show} for page, show in account.shows().items()},
             "/account/confirm": {"GET": proof.show_confirm, "POST": proof.confirm},
             "/account/password": {
                 "GET": proof.show_password,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from totp_gate.model import Authenticator, Browser, Event, Session
+from totp_gate.model import AppToken, Authenticator, Browser, Event, Session
 
 _PROGRAMS = (
     ("Edg", "Edge"),
@@ -46,6 +47,8 @@ _SAID = {
     ("proof.code", "failure"): "A wrong code was typed on the account page",
     ("proof.code", "success"): "Everything was proven once more",
     ("sign-out", "success"): "Signed out",
+    ("token-made", "success"): "An app token was made",
+    ("token-revoked", "success"): "An app token was revoked",
     ("user-added", "success"): "The account was made",
     ("user-disabled", "success"): "An administrator closed the account",
     ("user-enabled", "success"): "An administrator opened the account again",
@@ -56,6 +59,7 @@ _SAID = {
     ("sessions-revoked", "success"): "An administrator ended sessions",
 }
 _CHANGES = {
+    "token-made": "an app token was made",
     "password-changed": "your password was changed",
     "enrollment": "an authenticator was connected",
     "authenticator-removed": "an authenticator was removed",
@@ -114,6 +118,20 @@ def browser(one: Browser) -> dict[str, object]:
         "since": when(one.created),
         "seen": when(one.rotated),
         "address": one.address,
+    }
+
+
+def token(one: AppToken, *, now: float) -> dict[str, object]:
+    """Return an app token for the account page."""
+    scope = [*one.methods, *one.paths, *one.networks]
+    return {
+        "id": one.id,
+        "name": one.name,
+        "scope": " ".join(scope) or None,
+        "created": when(one.created),
+        "used": when(one.used) if one.used else None,
+        "expires": None if math.isinf(one.expires) else when(one.expires),
+        "expired": now >= one.expires,
     }
 
 

@@ -1,0 +1,44 @@
+"""Forms of the account page: whose they are, and whether they may act."""
+
+from __future__ import annotations
+
+from totp_gate.accounts.live import Live
+from totp_gate.accounts.owner import Owner
+from totp_gate.web.desk import DOCUMENT_ELSEWHERE, FORM_TOO_OLD, Desk
+from totp_gate.web.pages import Answer
+from totp_gate.web.request import PageRequest
+
+
+def take(
+    desk: Desk,
+    owner: Owner,
+    request: PageRequest,
+    page: str,
+    *more: str,
+    optional: tuple[str, ...] = ("id",),
+    sensitive: bool = False,
+) -> tuple[Live | Answer, dict[str, str]]:
+    """Return whose form it is and what it says; or the answer that refuses.
+
+    Args:
+        page: what the form posts to.
+        more: fields that must be there. optional: those that may be.
+        sensitive: everything must have been proven lately; otherwise that is asked for.
+
+    Raises:
+        BadRequest: it is no form of ours.
+    """
+    live = request.live
+    if live is None:
+        return desk.go(desk.link("/login")), {}
+    sent = dict(request.form("csrf_token", *more, optional=optional))
+    ours = desk.forms.check(sent["csrf_token"], page, live.session.id, now=request.now)
+    if not ours or not request.is_from_here():
+        desk.audit.event(
+            request, "form-refused", "failure", user=live.user.name, detail=page
+        )
+        message = FORM_TOO_OLD if request.is_from_here() else DOCUMENT_ELSEWHERE
+        return desk.trouble.answer(request.environ, 403, message=message), {}
+    if sensitive and not owner.is_fresh(live.session, now=request.now):
+        return desk.go(desk.link("/account/confirm")), {}
+    return live, sent
