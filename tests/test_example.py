@@ -11,6 +11,7 @@ from typing import get_args
 import pytest
 
 from totp_gate.config import load_config
+from totp_gate.config.rules import RuleEntry
 from totp_gate.config.settings import Config
 from totp_gate.config.sources import section_of
 from totp_gate.config.users import UserEntry
@@ -74,13 +75,14 @@ def test_what_the_example_sets_is_the_default():
     assert other == CHOSEN
 
 
-def test_what_the_example_leaves_out_is_off_or_a_choice_or_a_user():
+def test_what_the_example_leaves_out_is_off_or_a_choice_or_an_entry():
     text = EXAMPLE.read_text("utf-8")
     left = set(written(_OFF.sub("", text))) - set(written(text))
 
     assert left == {
         ("upstream", "app"),
         *(("users", key) for key in UserEntry.model_fields),
+        *(("rules", key) for key in RuleEntry.model_fields),
     }
 
 

@@ -48,7 +48,7 @@ def refused(files, text, environ=None):
 
 def tables(said):
     for name in sorted({table for table, _ in said}):
-        yield f"[[{name}]]" if name == "users" else f"[{name}]"
+        yield f"[[{name}]]" if name in {"users", "rules"} else f"[{name}]"
         for table, key in said:
             if table == name:
                 yield f"{key} = {json.dumps(said[table, key], ensure_ascii=False)}"

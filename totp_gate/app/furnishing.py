@@ -58,7 +58,7 @@ def furnish(accounts: Accounts, checks: Mapping[str, Check]) -> Parts:
                 dress=identity.dress,
                 clock=accounts.clock,
             ),
-            Policy.compile(()),
+            Policy.compile(config.access_rules()),
             desk.names,
         ),
         routes=_routes(accounts, desk, checks),

@@ -12,6 +12,7 @@ from totp_gate.config.base import Complaint, Section, setting
 from totp_gate.config.entry import GateSection, UpstreamSection
 from totp_gate.config.fields import as_tuple
 from totp_gate.config.reports import AuditSection, MetricsSection
+from totp_gate.config.rules import RuleEntry, between
 from totp_gate.config.sections import (
     IdentitySection,
     PasswordSection,
@@ -23,6 +24,7 @@ from totp_gate.config.sections import (
 from totp_gate.config.users import UserEntry, alike
 from totp_gate.core import otp
 from totp_gate.core.password_rules import Requirements
+from totp_gate.core.policy import Rule
 from totp_gate.core.sessions import Limits
 from totp_gate.core.urls import Origin
 from totp_gate.model import User
@@ -45,6 +47,9 @@ class Config(Section):
     users: Annotated[tuple[UserEntry, ...], BeforeValidator(as_tuple)] = setting(
         [], "users of the file; `totp-gate user add` keeps them in the store instead"
     )
+    rules: Annotated[tuple[RuleEntry, ...], BeforeValidator(as_tuple)] = setting(
+        [], "who may do what; what matches none needs two factors"
+    )
     server: ServerSection = setting({}, "for `totp-gate serve`")
 
     _path: Path = PrivateAttr()
@@ -64,6 +69,12 @@ class Config(Section):
                     place = (name, number)
                     yield from (one.below(place) for one in entry.complaints())
         yield from (one.below(("users",)) for one in alike(self.users))
+        yield from between(
+            self.rules,
+            origins=self.origins,
+            prefix=self.gate.prefix,
+            min_length=self.password.min_length,
+        )
 
     @property
     def path(self) -> Path:
@@ -116,6 +127,10 @@ class Config(Section):
     def file_users(self) -> list[User]:
         """Return the users of the file."""
         return [entry.user() for entry in self.users]
+
+    def access_rules(self) -> list[Rule]:
+        """Return the rules, in the order of the file."""
+        return [entry.rule() for entry in self.rules]
 
     def destination(self) -> Destination:
         """Return where the proxy connects to.

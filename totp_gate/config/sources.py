@@ -156,8 +156,8 @@ def section_of(annotation: Any) -> type[Section] | None:
 
 
 def _unknown(name: str, known: Mapping[str, object]) -> str:
-    if name.startswith(f"{PREFIX}USERS"):
-        return "is no setting: users are written into the file"
+    if name.startswith((f"{PREFIX}USERS", f"{PREFIX}RULES")):
+        return "is no setting: users and rules are written into the file"
     near = difflib.get_close_matches(name.upper(), known, 1, cutoff=0.7)
     remedy = f"did you mean {near[0]}?" if near else "unset it"
     return f"is no setting: {remedy}"

@@ -24,6 +24,6 @@ as ambiguous. What no rule decides needs two factors, under the name ``default``
 """
 
 from totp_gate.core.policy.judge import Policy, Step
-from totp_gate.core.policy.rules import Addresses, Rule
+from totp_gate.core.policy.rules import Addresses, PolicyName, Rule, problems_of
 
-__all__ = ["Addresses", "Policy", "Rule", "Step"]
+__all__ = ["Addresses", "Policy", "PolicyName", "Rule", "Step", "problems_of"]
