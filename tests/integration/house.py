@@ -47,6 +47,7 @@ class House:
         settings: further lines of ``gate.toml``.
         gate: further keys of its first section.
         ports: where it listens, each an origin of its own.
+        scheme: ``https`` needs *arguments* that name a certificate.
         arguments: for gunicorn.
     """
 
@@ -60,14 +61,15 @@ class House:
         settings: str = "",
         gate: dict[str, object] | None = None,
         ports: Sequence[int] = (),
+        scheme: str = "http",
         arguments: Iterable[str] = (),
     ) -> None:
         ports = ports or [free_port()]
-        origins = [f"http://127.0.0.1:{port}" for port in ports]
+        origins = [f"{scheme}://127.0.0.1:{port}" for port in ports]
         self.folder = folder
         self.origins = origins
         self.origin = origins[0]
-        own = {"origin": origins, "insecure_http": True}
+        own = {"origin": origins, "insecure_http": scheme == "http"}
         self.installation = Installation(
             nothing, folder, settings, gate=own | (gate or {}), clock=Now()
         )
@@ -110,9 +112,9 @@ class House:
         self.server.stop()
         self.server.start()
 
-    def person(self, **known: object) -> Person:
+    def person(self, name: str = "", **known: object) -> Person:
         """Add somebody; each can sign in once, since a code counts once."""
-        name = f"person-{next(self._numbers)}"
+        name = name or f"person-{next(self._numbers)}"
         return self.installation.add_user(name, new_password(), **known)
 
     def visitor(self, origin: str = "") -> Visitor:
