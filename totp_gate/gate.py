@@ -19,12 +19,12 @@ from totp_gate.accounts.live import Live
 from totp_gate.core import cookies
 from totp_gate.core.urls import Origin
 from totp_gate.errors import BadRequest, GateError
-from totp_gate.model import Decision, Permit, Refuse
+from totp_gate.model import Decision, Refuse
 from totp_gate.telemetry.audit import Audit
 from totp_gate.telemetry.metrics import PERMITTED, Meter
 from totp_gate.web.admit import Admission
 from totp_gate.web.arrival import Arrivals, Caller, check_upgrade
-from totp_gate.web.judgement import OWN_TOKEN, Asked, Judgement
+from totp_gate.web.judgement import Asked, Judgement
 from totp_gate.web.outgoing import Outgoing
 from totp_gate.web.request import CookieNames, PageRequest
 from totp_gate.web.routes import Routes
@@ -118,20 +118,12 @@ class GateMiddleware:
             return self._aside(asked, known_host=origin is not None)
         if "HTTP_UPGRADE" in environ:
             check_upgrade(environ, origin)
-        parts.judgement.live.catch_up()
-        live, rest = self._judgement.identify(environ.get("HTTP_COOKIE"), now)
-        if OWN_TOKEN in environ or "HTTP_AUTHORIZATION" in environ:
-            program = self._judgement.identify_program(environ, now)
-            live = live or program
-        passed = 0.0
-        if live is not None:
-            key = self._judgement.permit_key(method, caller, place, query)
-            passed = live.permits.get(key, 0.0)
-        if passed <= now:
+        live, rest, against, _ = self._judgement.weigh(
+            environ, method, caller, origin, place, query, now
+        )
+        if against is not None:
             asked = Asked(environ, method, caller, origin, place, query, now, live)
-            decision = self._judgement.decide(asked)
-            if not isinstance(decision, Permit):
-                return self._refuse(asked, decision)
+            return self._refuse(asked, against)
         self._dress(environ, caller, live, rest)
         return None
 
