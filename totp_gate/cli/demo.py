@@ -26,6 +26,7 @@ from totp_gate.cli.output import print_fields
 from totp_gate.cli.parts import Parts, Refused, pass_parts
 from totp_gate.core import otp
 from totp_gate.core.urls import clean_host, split_port
+from totp_gate.telemetry.metrics import FOLDER_VARIABLE
 
 DEFAULT = "127.0.0.1:8000"
 _START = 30.0
@@ -172,6 +173,9 @@ def _serving(settings: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     package = str(Path(totp_gate.__file__).parent.parent)
     path = [package, environ.get("PYTHONPATH", "")]
     environ["PYTHONPATH"] = os.pathsep.join(filter(None, path))
+    figures = settings.parent / "figures"
+    figures.mkdir()
+    environ[FOLDER_VARIABLE] = str(figures)
     command = [sys.executable, "-m", "totp_gate", "--config", str(settings), "serve"]
     with log.open("wb") as output:
         server = subprocess.Popen(  # noqa: S603 - our own program

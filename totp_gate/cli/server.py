@@ -129,10 +129,13 @@ class Master(Arbiter):  # type: ignore[misc]
 @contextmanager
 def _counted_together() -> Iterator[None]:
     """Give the workers a folder in which their numbers can be added up."""
+    if os.environ.get(FOLDER_VARIABLE):  # whoever named one also removes it
+        yield
+        return
     shared = _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK) else None
     folder = tempfile.mkdtemp(prefix="totp_gate-", dir=shared)
     master = os.getpid()
-    os.environ.setdefault(FOLDER_VARIABLE, folder)
+    os.environ[FOLDER_VARIABLE] = folder
     try:
         yield
     finally:
