@@ -103,20 +103,24 @@ def test_a_killed_process_is_gone_too(tmp_path, make):
 
 def test_readers_at_the_same_time_bury_the_dead_once(make):
     cells = make()
-    for _ in range(20):
+    for _ in range(60):
         in_a_child(lambda: count(cells, 0, 1))()
     seen = []
 
     def read():
         seen.append(cells.total()[0])
 
-    readers = [threading.Thread(target=read) for _ in range(8)]
-    for reader in readers:
-        reader.start()
-    for reader in readers:
-        reader.join()
+    sys.setswitchinterval(1e-6)
+    try:
+        readers = [threading.Thread(target=read) for _ in range(8)]
+        for reader in readers:
+            reader.start()
+        for reader in readers:
+            reader.join()
+    finally:
+        sys.setswitchinterval(0.005)
 
-    assert seen == [20] * 8
+    assert seen == [60] * 8
 
 
 def test_threads_lose_no_count(make):

@@ -139,24 +139,35 @@ def test_lines_of_many_processes_never_mix(path):
     assert {line[0] * 4000 for line in lines} == set(lines)
 
 
-def test_threads_and_rotation_lose_no_line(path, sink):
+@pytest.fixture
+def restless():
+    """Let threads take turns as often as they can."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+def test_threads_and_rotation_lose_no_line(path, sink, restless):
     def write(who):
-        for number in range(200):
+        for number in range(600):
             sink(f"{who} {number}")
 
     writers = [threading.Thread(target=write, args=[who]) for who in "abcd"]
     for writer in writers:
         writer.start()
-    for turn in range(20):
+    turn = 0
+    while any(writer.is_alive() for writer in writers):
         if path.exists():
             path.rename(path.with_suffix(f".{turn}"))
+            turn += 1
     for writer in writers:
         writer.join()
 
     found = [
         line for each in path.parent.iterdir() for line in each.read_text().splitlines()
     ]
-    assert len(set(found)) == len(found) == 800
+    assert len(set(found)) == len(found) == 2400
 
 
 @pytest.mark.parametrize(
