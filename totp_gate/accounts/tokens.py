@@ -28,6 +28,7 @@ from totp_gate.users.base import Directory
 PREFIX = "tg_"
 MOST_PER_USER = 100
 _TOKEN = re.compile(r"tg_[A-Za-z0-9_-]{43}")
+_STANDARD = str.maketrans("-_", "+/")
 _METHOD = re.compile(r"[A-Z]{1,32}")
 
 
@@ -90,23 +91,20 @@ class AppTokens:
         return self._store.remove_token(id, user=user)
 
 
-def shown(own_header: str | None, authorization: str | None) -> tuple[str, bool] | None:
-    """Return the token a request shows, and whether ``Authorization`` was used for it.
+def shown(own_header: str | None, authorization: str | None) -> tuple[str | None, bool]:
+    """Return the token a request shows, and whether ``Authorization`` is used up by it.
+
+    Reading is narrow, using up is wide: whatever could hold a token of ours is not for
+    the application, also where it does not count. All else is the application's.
 
     Args:
-        own_header: ``Gate-Token``.
-        authorization: the header of that name; anything in it that is no token of ours
-            is the application's.
+        own_header: ``Gate-Token``, which wins.
+        authorization: the header of that name.
     """
-    if own_header is not None:
-        return (own_header, False) if _TOKEN.fullmatch(own_header) else None
-    scheme, _, rest = (authorization or "").partition(" ")
-    text = rest.strip()
-    if scheme.lower() == "basic":
-        text = _basic_password(text)
-    elif scheme.lower() != "bearer":
-        return None
-    return (text, True) if _TOKEN.fullmatch(text) else None
+    text, ours = _in_authorization(authorization or "")
+    if own_header is not None and _TOKEN.fullmatch(own_header):
+        text = own_header
+    return text, ours
 
 
 def covers(
@@ -134,13 +132,26 @@ def _is_below(path: str, scope: str) -> bool:
     return path == scope
 
 
-def _basic_password(text: str) -> str:
-    """Return the password of Basic credentials (RFC 7617), or nothing."""
+def _in_authorization(header: str) -> tuple[str | None, bool]:
+    scheme, _, rest = header.partition(" ")
+    text = rest.strip()
+    clear = _decoded(text)
+    if scheme.lower() == "basic":
+        text = clear.partition(":")[2]
+    elif scheme.lower() != "bearer":
+        text = ""
+    ours = any(_TOKEN.search(each) for each in (header, clear))
+    return (text if _TOKEN.fullmatch(text) else None), ours
+
+
+def _decoded(text: str) -> str:
+    """Return what *text* says in base64, as leniently as any application reads it."""
+    standard = text.translate(_STANDARD)
+    kept = re.sub(r"[^A-Za-z0-9+/]", "", standard.rstrip("="))
     try:
-        clear = base64.b64decode(text, validate=True).decode("ascii")
-    except (binascii.Error, ValueError):
+        return base64.b64decode(kept + "=" * (-len(kept) % 4)).decode("latin-1")
+    except binascii.Error:
         return ""
-    return clear.partition(":")[2]
 
 
 def _method(text: str) -> str:

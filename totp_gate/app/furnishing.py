@@ -136,6 +136,9 @@ def _routes(accounts: Accounts, desk: Desk, checks: Mapping[str, Check]) -> Rout
             browsers=accounts.browsers,
             recovery=accounts.recovery,
             entrance=entrance,
+            tokens=TokenPages(
+                desk, accounts.app_tokens, accounts.owner, accounts.sealer
+            ),
             enrollment=enrollment,
         ),
         proof=ProofPages(desk, accounts.owner, accounts.enrollment, entrance),

@@ -67,6 +67,10 @@ EVENTS: dict[str, Kind] = {
     "enrollment": Kind(
         "A second factor was connected to an account", kept=True, told=True
     ),
+    "token-made": Kind(
+        "The owner or a command made an app token", kept=True, told=True
+    ),
+    "token-revoked": Kind("The owner or a command revoked an app token", kept=True),
     "user-added": Kind("A command added the user", kept=True),
     "users-imported": Kind("A command added all users of a file"),
     "user-removed": Kind("A command removed the user and all that was theirs"),

@@ -52,6 +52,7 @@ class AccountPages:
         recovery: Recovery,
         entrance: Entrance,
         enrollment: EnrollmentPages,
+        tokens: TokenPages,
     ) -> None:
         self._desk = desk
         self._store = store
@@ -59,6 +60,7 @@ class AccountPages:
         self._browsers = browsers
         self._recovery = recovery
         self._entrance = entrance
+        self._tokens = tokens
         self._enrollment = enrollment
 
     def show(self, request: PageRequest) -> Answer:

@@ -159,7 +159,8 @@ def news(events: Sequence[Event], *, signed_in: bool) -> str | None:
     wrong = sum(one.event == "sign-in.code" for one in since if _failed(one))
     said = [_CHANGES[one.event] for one in since if _is_change(one)]
     if wrong:
-        said.insert(0, f"a wrong code was typed {wrong} times after the right password")
+        often = "once" if wrong == 1 else f"{wrong} times"
+        said.insert(0, f"a wrong code was typed {often} after the right password")
     if not said:
         return None
     return "Since you signed in before: " + "; ".join(dict.fromkeys(said)) + "."
