@@ -26,6 +26,12 @@ OWN_TOKEN = "HTTP_GATE_TOKEN"  # noqa: S105 - an environ key
 _MISSPELT_TOKENS = headers.spellings(["Gate-Token"]) - {OWN_TOKEN}
 _PATH_CHARACTERS = "/:@!$&'()*+,;=-._~"
 
+NEVER = frozenset({"CONNECT", "TRACE"})
+"""Methods with which no application is asked."""
+
+TOLD = "totp_gate.told"
+"""Environ key of the forwarding headers that a trusted proxy has sent."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -74,6 +80,9 @@ class Arrivals:
         prefix: where the gate's own pages live.
         identity: names of the identity headers.
         trusted: networks whose forwarding headers are believed.
+
+    Attributes:
+        origins: as given.
     """
 
     def __init__(
@@ -84,7 +93,8 @@ class Arrivals:
         identity: Iterable[str],
         trusted: headers.Networks,
     ) -> None:
-        self._hosts = {host: own for own in origins for host in own.hosts()}
+        self.origins = tuple(origins)
+        self._hosts = {host: own for own in self.origins for host in own.hosts()}
         self._prefix = prefix
         self._trusted = trusted
         self._identity = headers.spellings(identity) | _MISSPELT_TOKENS
@@ -150,7 +160,9 @@ class Arrivals:
                 environ.get("HTTP_X_FORWARDED_HOST"),
             )
         moved = any(mover in environ for mover in _MOVERS)
-        self._take_out_forged(environ)
+        taken = self._take_out_forged(environ)
+        if trusted and taken:
+            environ[TOLD] = taken
         if moved:
             raise BadRequest("a header tried to move the path")
         key = (
@@ -167,13 +179,21 @@ class Arrivals:
             self._callers[key] = known
         return known
 
-    def _take_out_forged(self, environ: WSGIEnvironment) -> None:
-        """Delete what a stranger may not send; remember what is harmless."""
+    def _take_out_forged(self, environ: WSGIEnvironment) -> dict[str, str]:
+        """Take out what a stranger may not send; remember what is harmless.
+
+        Returns:
+            The forwarding headers among it.
+        """
+        taken: dict[str, str] = {}
         for key in environ.keys() - self._harmless:
-            if key in self._identity or headers.is_forwarded_key(key):
+            if key in self._identity:
                 del environ[key]
+            elif headers.is_forwarded_key(key):
+                taken[key] = environ.pop(key)
             elif len(self._harmless) < MAX_MEMO:
                 self._harmless.add(key)
+        return taken
 
     def _welcome(
         self,
