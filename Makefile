@@ -30,7 +30,7 @@ test: ## every test, with servers and a browser
 
 quick: ## the tests that need no server, browser or build, in under a minute
 	@tools/environment dev
-	@$(BIN)/python -m pytest -m "$(QUICK)" $(ARGS)
+	@$(BIN)/python -m pytest -n auto -m "$(QUICK)" $(ARGS)
 
 lint: ## style, format and the direction of imports
 	@tools/environment dev

@@ -90,6 +90,7 @@ def test_two_people_with_one_password_have_two_hashes(passwords):
         argon2.PasswordHasher(1, 8, 1).hash(PASSWORD),
         *(each.values[0] for each in FOREIGN),
     ],
+    ids=["argon2id", *(each.id for each in FOREIGN)],
 )
 def test_the_whole_password_counts(passwords, stored, typed):
     assert passwords.verify(stored, typed) == WRONG
