@@ -19,7 +19,7 @@ from totp_gate.accounts.live import Live
 from totp_gate.core import cookies
 from totp_gate.core.urls import Origin
 from totp_gate.errors import BadRequest, GateError
-from totp_gate.model import Decision, Refuse
+from totp_gate.model import Challenge, Level, Refuse
 from totp_gate.telemetry.audit import Audit
 from totp_gate.telemetry.metrics import PERMITTED, Meter
 from totp_gate.web.admit import Admission
@@ -148,7 +148,7 @@ class GateMiddleware:
         else:
             environ.pop("HTTP_COOKIE", None)
 
-    def _refuse(self, asked: Asked, decision: Decision) -> WSGIApplication:
+    def _refuse(self, asked: Asked, decision: Challenge | Refuse) -> WSGIApplication:
         """Return the answer to a request that may not pass as it is."""
         if isinstance(decision, Refuse):
             self._count("refused")
@@ -164,7 +164,11 @@ class GateMiddleware:
         self._count("challenged")
         target = asked.place.target
         return self._parts.admission.challenge(
-            asked.environ, raw=target.raw, query=asked.query, origin=asked.origin
+            asked.environ,
+            raw=target.raw,
+            query=asked.query,
+            origin=asked.origin,
+            owed=decision if asked.live is not None else None,
         )
 
     def _aside(self, asked: Asked, *, known_host: bool) -> WSGIApplication:
@@ -210,6 +214,8 @@ class GateMiddleware:
     def _page_request(self, asked: Asked) -> PageRequest:
         cookie = asked.environ.get("HTTP_COOKIE", "")
         path = asked.place.target.path.removeprefix(self._parts.prefix)
+        live = asked.live
+        partial = live is not None and live.session.level is not Level.SECOND_FACTOR
         return PageRequest(
             environ=asked.environ,
             method=asked.method,
@@ -219,7 +225,8 @@ class GateMiddleware:
             address=asked.caller.address,
             now=asked.now,
             request_id=request_id(asked.environ),
-            live=asked.live,
+            live=None if partial else live,
+            partial=live if partial else None,
             token=cookies.find(cookie, self._parts.names.session),
         )
 

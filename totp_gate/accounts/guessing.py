@@ -133,6 +133,14 @@ class Guessing:
             keys += [f"device:{visitor.device}"]
         self._store.forgive(keys, one=False)
 
+    def password_succeeded(self, name: str) -> None:
+        """Clear the count of wrong passwords of a user whose password is enough.
+
+        Nothing else: who has only the password may not begin anew to guess codes, and a
+        browser that is known counts both together.
+        """
+        self._store.forgive([f"password:{name}"], one=False)
+
     def unlock(self, name: str) -> bool:
         """Clear the counts of *name*; False: there were none."""
         keys = [f"password:{name}", f"code:{name}"]

@@ -77,16 +77,32 @@ class Owner:
         Raises:
             NotFound: *session* is over.
         """
+        proven = replace(session, password_at=now, credential=user.credential)
+        return self._replace(session.id, proven, now)
+
+    def step_up(
+        self, session: Session, user: User, code: str, visitor: Visitor, *, now: float
+    ) -> str | Wrong | Wait:
+        """Judge a fresh code of somebody who is signed in.
+
+        Returns:
+            The reference of a new session that replaces *session*, with a code proven
+            just now; or why there is none.
+
+        Raises:
+            NotFound: *session* is over.
+            StoreUnavailable, SealBroken: nothing was proven.
+        """
+        wrong = self._signin.judge_code(user, code, visitor, now=now)
+        if wrong is not None:
+            return wrong
+        return self._replace(session.id, session, now)
+
+    def _replace(self, old: str, proven: Session, now: float) -> str:
+        """Begin a session like *proven*, its code typed just now, in place of *old*."""
         token = self._tokens.reference("session")
-        fresh = replace(
-            session,
-            id=digest(token),
-            seen=now,
-            password_at=now,
-            second_factor_at=now,
-            credential=user.credential,
-        )
-        if not self._store.replace_session(session.id, fresh):
+        fresh = replace(proven, id=digest(token), seen=now, second_factor_at=now)
+        if not self._store.replace_session(old, fresh):
             raise NotFound("this session is over")
         return token
 

@@ -137,6 +137,25 @@ class SignIn:
             return Wrong("code")
         return authenticator
 
+    def judge_code(
+        self, user: User, code: str, visitor: Visitor, *, now: float
+    ) -> Wrong | Wait | None:
+        """Judge the code of somebody who is signed in, and spend it; None: right.
+
+        A right one takes back only its own attempt: rules that ask for codes often
+        must not give whoever guesses beside the owner a fresh start each time.
+
+        Raises:
+            StoreUnavailable, SealBroken: nothing was proven.
+        """
+        attempt = self._guessing.begin("code", user.name, visitor, known=True, now=now)
+        if isinstance(attempt, Wait):
+            return attempt
+        if self.factors.spend(user, code, now=now) is None:
+            return Wrong("code")
+        attempt.was_right()
+        return None
+
     def prove_recovery(
         self, user: User, code: str, visitor: Visitor, *, now: float
     ) -> Wrong | Wait | None:
@@ -170,6 +189,31 @@ class SignIn:
         Args:
             proven: when the code was typed, where a trusted browser stood for it.
         """
+        at = now if proven is None else proven
+        begun = self._begin(state, user, visitor, now=now, second_factor_at=at)
+        self._guessing.succeeded(user.name, visitor)
+        return begun
+
+    def begin_partial_session(
+        self, state: LoginState, user: User, visitor: Visitor, *, now: float
+    ) -> tuple[str, Session]:
+        """Return the cookie's reference and the session of a password alone.
+
+        It counts where a rule says ``one-factor`` and nowhere else.
+        """
+        begun = self._begin(state, user, visitor, now=now, second_factor_at=None)
+        self._guessing.password_succeeded(user.name)
+        return begun
+
+    def _begin(
+        self,
+        state: LoginState,
+        user: User,
+        visitor: Visitor,
+        *,
+        now: float,
+        second_factor_at: float | None,
+    ) -> tuple[str, Session]:
         token = self._tokens.reference("session")
         session = Session(
             id=digest(token),
@@ -177,13 +221,12 @@ class SignIn:
             created=now,
             seen=now,
             password_at=state.at,
-            second_factor_at=now if proven is None else proven,
+            second_factor_at=second_factor_at,
             address=visitor.address,
             agent=visitor.agent,
             credential=user.credential,
         )
         self._store.add_session(session, max_per_user=self._limits.max_per_user)
-        self._guessing.succeeded(user.name, visitor)
         return token, session
 
     def _is_right(self, attempt: Attempt, user: User | None, password: str) -> bool:

@@ -19,6 +19,7 @@ from totp_gate.web.desk import Desk
 from totp_gate.web.enrollment import EnrollmentPages
 from totp_gate.web.entrance import Entrance
 from totp_gate.web.judgement import Judgement
+from totp_gate.web.onward import Onward
 from totp_gate.web.pages import Pages
 from totp_gate.web.prelogin import LoginCookie
 from totp_gate.web.proof import ProofPages
@@ -27,6 +28,7 @@ from totp_gate.web.routes import Routes
 from totp_gate.web.signin import SignInPages
 from totp_gate.web.signout import SignOutPages
 from totp_gate.web.status import StatusPages
+from totp_gate.web.stepup import StepUpPages
 from totp_gate.web.tokens import TokenPages
 from totp_gate.web.trouble import Trouble
 
@@ -38,6 +40,7 @@ def furnish(accounts: Accounts, checks: Mapping[str, Check]) -> Parts:
     config = accounts.config
     desk = _desk(accounts)
     identity = _Identity(config)
+    policy = Policy.compile(config.access_rules())
     return Parts(
         origins=config.origins,
         prefix=config.gate.prefix,
@@ -58,10 +61,10 @@ def furnish(accounts: Accounts, checks: Mapping[str, Check]) -> Parts:
                 dress=identity.dress,
                 clock=accounts.clock,
             ),
-            Policy.compile(config.access_rules()),
+            policy,
             desk.names,
         ),
-        routes=_routes(accounts, desk, checks),
+        routes=_routes(accounts, desk, policy, checks),
         admission=Admission(desk.pages, prefix=config.gate.prefix),
         trouble=desk.trouble,
         audit=desk.audit,
@@ -103,7 +106,9 @@ def _desk(accounts: Accounts) -> Desk:
     )
 
 
-def _routes(accounts: Accounts, desk: Desk, checks: Mapping[str, Check]) -> Routes:
+def _routes(
+    accounts: Accounts, desk: Desk, policy: Policy, checks: Mapping[str, Check]
+) -> Routes:
     config = accounts.config
     first_login = config.second_factor.enrollment == "first-login"
     entrance = Entrance(
@@ -124,23 +129,14 @@ def _routes(accounts: Accounts, desk: Desk, checks: Mapping[str, Check]) -> Rout
         issuer=config.gate.name,
         first_login=first_login,
     )
+    signin, stepup = _signin(accounts, desk, entrance, policy)
     return Routes(
         desk,
-        signin=SignInPages(desk, accounts.signin, entrance, first_login=first_login),
+        signin=signin,
+        stepup=stepup,
         signout=SignOutPages(desk, accounts.sessions),
         enrollment=enrollment,
-        account=AccountPages(
-            desk,
-            store=accounts.store,
-            owner=accounts.owner,
-            browsers=accounts.browsers,
-            recovery=accounts.recovery,
-            entrance=entrance,
-            tokens=TokenPages(
-                desk, accounts.app_tokens, accounts.owner, accounts.sealer
-            ),
-            enrollment=enrollment,
-        ),
+        account=_account(accounts, desk, entrance, enrollment),
         proof=ProofPages(desk, accounts.owner, accounts.enrollment, entrance),
         status=StatusPages(
             desk,
@@ -149,6 +145,33 @@ def _routes(accounts: Accounts, desk: Desk, checks: Mapping[str, Check]) -> Rout
             insiders=Networks(config.metrics.networks),
         ),
     )
+
+
+def _account(
+    accounts: Accounts, desk: Desk, entrance: Entrance, enrollment: EnrollmentPages
+) -> AccountPages:
+    return AccountPages(
+        desk,
+        store=accounts.store,
+        owner=accounts.owner,
+        browsers=accounts.browsers,
+        recovery=accounts.recovery,
+        entrance=entrance,
+        tokens=TokenPages(desk, accounts.app_tokens, accounts.owner, accounts.sealer),
+        enrollment=enrollment,
+    )
+
+
+def _signin(
+    accounts: Accounts, desk: Desk, entrance: Entrance, policy: Policy
+) -> tuple[SignInPages, StepUpPages]:
+    """Return the pages that ask for password and code, and for a code alone."""
+    onward = Onward(policy)
+    first_login = accounts.config.second_factor.enrollment == "first-login"
+    signin = SignInPages(
+        desk, accounts.signin, entrance, onward, first_login=first_login
+    )
+    return signin, StepUpPages(desk, accounts.owner, entrance, signin, onward)
 
 
 class _Identity:

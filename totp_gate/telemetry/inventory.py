@@ -42,6 +42,9 @@ EVENTS: dict[str, Kind] = {
         kept=True,
         told=True,
     ),
+    "password.passed": Kind(
+        "A password alone began a session, for places where a rule says so", kept=True
+    ),
     "browser.passed": Kind("A trusted browser stood for the code", kept=True),
     "browser.replayed": Kind(
         "A copy of a trusted browser's cookie was shown; its series has ended",

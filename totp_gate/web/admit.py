@@ -13,12 +13,17 @@ from urllib.parse import quote
 
 from totp_gate.core import headers
 from totp_gate.core.urls import Origin, safe_next
+from totp_gate.model import Challenge
 from totp_gate.web.pages import Answer, Pages
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 AUTHENTICATE = 'Cookie realm="totp_gate"'
+_INSUFFICIENT = (
+    ', error="insufficient_user_authentication"'
+    ', error_description="A fresh code is needed"'
+)
 _NOT_A_PLACE = ("/favicon.ico", "/robots.txt", "/apple-touch-icon", "/sw.js")
 
 
@@ -34,27 +39,45 @@ class Admission:
         self._prefix = prefix
 
     def challenge(
-        self, environ: WSGIEnvironment, *, raw: str, query: str, origin: Origin
+        self,
+        environ: WSGIEnvironment,
+        *,
+        raw: str,
+        query: str,
+        origin: Origin,
+        owed: Challenge | None = None,
     ) -> Answer:
-        """Return the answer to a request that needs a sign-in first.
+        """Return the answer to a request for which more has to be proven.
 
         Args:
             raw: path as received. query: as received.
             origin: which of the gate's origins was asked.
+            owed: what somebody who is signed in has to prove; None: nobody is.
 
         Source:
-            RFC 9110 section 15.4.4 (303) and 15.5.2 (401 with WWW-Authenticate).
+            RFC 9110 section 15.4.4 (303) and 15.5.2 (401 with WWW-Authenticate);
+            RFC 9470 section 3 (what is insufficient, and which age would do).
         """
+        page = "/login" if owed is None else "/second-factor"
         if headers.is_navigation(environ):
             place = self._place(environ, raw, query, origin)
             answer = Answer(status=303)
-            answer.headers["Location"] = login_url(self._prefix, place)
+            answer.headers["Location"] = login_url(self._prefix, place, page)
             return self._pages.finish(answer)
-        url = origin.text + login_url(self._prefix, None)
-        body = json.dumps({"error": "login_required", "login_url": url}) + "\n"
-        answer = Answer(body, status=401, content_type="application/json")
+        url = origin.text + login_url(self._prefix, None, page)
+        said: dict[str, object] = {"error": "login_required", "login_url": url}
+        authenticate = AUTHENTICATE
+        if owed is not None:
+            said["error"] = "step_up_required"
+            authenticate += _INSUFFICIENT
+            if owed.max_age is not None:
+                said["max_age"] = owed.max_age
+                authenticate += f', max_age="{owed.max_age}"'
+        answer = Answer(
+            json.dumps(said) + "\n", status=401, content_type="application/json"
+        )
         return self._pages.finish(
-            answer, [("Gate-Login-URL", url), ("WWW-Authenticate", AUTHENTICATE)]
+            answer, [("Gate-Login-URL", url), ("WWW-Authenticate", authenticate)]
         )
 
     def nothing(self) -> Answer:

@@ -88,6 +88,24 @@ class Entrance:
             cookies.append(self._desk.bake(names.device, known, max_age=KNOWN_LIFE))
         return session.id, cookies
 
+    def enter_partially(
+        self, request: PageRequest, state: LoginState, user: User
+    ) -> list[str]:
+        """Begin the session of a password alone; return its cookies.
+
+        The login cookie stays: with it the code may follow. This browser does not
+        become a known one.
+        """
+        if request.token is not None:
+            self._sessions.end_token(request.token)
+        token, session = self._signin.begin_partial_session(
+            state, user, request.visitor(), now=request.now
+        )
+        self._desk.audit.event(
+            request, "password.passed", "success", user=user.name, session=session.id
+        )
+        return [self._desk.bake(self._desk.names.session, token)]
+
     def finish(
         self,
         request: PageRequest,

@@ -15,7 +15,16 @@ from totp_gate.accounts.live import Live, LiveSessions
 from totp_gate.core import cookies
 from totp_gate.core.policy import Policy
 from totp_gate.core.urls import Origin
-from totp_gate.model import AccessRequest, AppToken, Decision, Permit, Refuse, Subject
+from totp_gate.model import (
+    AccessRequest,
+    AppToken,
+    Challenge,
+    Decision,
+    Level,
+    Permit,
+    Refuse,
+    Subject,
+)
 from totp_gate.web.arrival import OWN_TOKEN, Caller, Place
 from totp_gate.web.request import CookieNames
 
@@ -117,7 +126,7 @@ class Judgement:
         place: Place,
         query: str,
         now: float,
-    ) -> tuple[Live | None, str | None, Decision | None, float]:
+    ) -> tuple[Live | None, str | None, Challenge | Refuse | None, float]:
         """Find out who asks, and whether they may.
 
         Returns:
@@ -141,7 +150,7 @@ class Judgement:
         asked = Asked(environ, method, caller, origin, place, query, now, live)
         decision = self.decide(asked)
         if isinstance(decision, Permit):
-            return live, rest, None, decision.until
+            return asked.live, rest, None, decision.until
         return live, rest, decision, now
 
     def permit_key(
@@ -155,17 +164,27 @@ class Judgement:
     def decide(self, asked: Asked) -> Decision:
         """Return what the policy says, within the scope of an app token; remember it.
 
+        Where everybody may, a session of the password alone stands for nobody
+        (``asked.live`` becomes None): the application knows its user by a password
+        only where a rule says so.
+
         Raises:
             BadRequest: no two servers need agree on which rule is meant.
         """
-        decision = self.policy.decide(
-            asked.subject, _access_request(asked), now=asked.now
-        )
+        request = _access_request(asked)
+        decision = self.policy.decide(asked.subject, request, now=asked.now)
         live = asked.live
-        if live is None or not isinstance(decision, Permit):
+        if live is None:
             return decision
         if live.scope is not None:
-            return _within_scope(live.scope, asked) or decision
+            return _within_scope(live.scope, asked, decision)
+        if not isinstance(decision, Permit):
+            return decision
+        if live.session.level is Level.PASSWORD:
+            for_all = self.policy.decide(_NOBODY, request, now=asked.now)
+            if isinstance(for_all, Permit):
+                asked.live = None
+                return for_all
         if len(live.permits) >= MAX_PERMITS:
             live.permits.clear()
         key = self.permit_key(asked.method, asked.caller, asked.place, asked.query)
@@ -173,13 +192,23 @@ class Judgement:
         return decision
 
 
-def _access_request(asked: Asked) -> AccessRequest:
-    environ = asked.environ
-    preflight = (
-        asked.method == "OPTIONS"
+def _is_preflight(method: str, environ: WSGIEnvironment) -> bool:
+    """Tell whether a browser asks what it may send, and nothing else: without a body.
+
+    Source:
+        Fetch (WHATWG), CORS-preflight fetch.
+    """
+    return (
+        method == "OPTIONS"
         and "HTTP_ORIGIN" in environ
         and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+        and "HTTP_UPGRADE" not in environ
+        and "HTTP_TRANSFER_ENCODING" not in environ
+        and environ.get("CONTENT_LENGTH", "") in {"", "0"}
     )
+
+
+def _access_request(asked: Asked) -> AccessRequest:
     return AccessRequest(
         host=asked.origin.host,
         method=asked.method,
@@ -187,15 +216,20 @@ def _access_request(asked: Asked) -> AccessRequest:
         readings=asked.place.target.readings,
         query=asked.query,
         address=asked.caller.address,
-        preflight=preflight,
+        preflight=_is_preflight(asked.method, asked.environ),
     )
 
 
-def _within_scope(token: AppToken, asked: Asked) -> Refuse | None:
+def _within_scope(token: AppToken, asked: Asked, decision: Decision) -> Decision:
+    """Return *decision*, or why *token* is no answer to it: no program types codes."""
+    if isinstance(decision, Challenge):
+        return Refuse(decision.rule, "an app token stands for no fresh code")
     covered = tokens.covers(
         token,
         method=asked.method,
         readings=asked.place.target.readings,
         address=asked.caller.address,
     )
-    return None if covered else Refuse("app token", f"outside the scope of {token.id}")
+    if isinstance(decision, Permit) and not covered:
+        return Refuse("app token", f"outside the scope of {token.id}")
+    return decision

@@ -58,7 +58,9 @@ class PageRequest:
         origin: which of the gate's origins was asked.
         address: the client's, behind trusted proxies.
         now: Unix seconds, one reading for the whole request.
-        live: the session, where there is one.
+        live: the session of somebody who is signed in, where there is one.
+        partial: the session of somebody who has proven the password alone
+            (``one-factor`` rules); to the pages of the gate that is not signed in.
         token: the session cookie's value, whether it counts or not.
         request_id: quoted on error pages and in every line about this request.
     """
@@ -72,6 +74,7 @@ class PageRequest:
     now: float
     request_id: str
     live: Live | None = None
+    partial: Live | None = None
     token: str | None = None
 
     def cookie(self, name: str) -> str | None:

@@ -18,6 +18,7 @@ from totp_gate.web.request import PageRequest
 from totp_gate.web.signin import SignInPages
 from totp_gate.web.signout import SignOutPages
 from totp_gate.web.status import StatusPages
+from totp_gate.web.stepup import StepUpPages
 
 Page = Callable[..., Answer]
 _YEAR = 31_536_000
@@ -31,6 +32,7 @@ class Routes:
         desk: Desk,
         *,
         signin: SignInPages,
+        stepup: StepUpPages,
         signout: SignOutPages,
         enrollment: EnrollmentPages,
         account: AccountPages,
@@ -41,10 +43,7 @@ class Routes:
         self._pages: dict[str, dict[str, Page]] = {
             "/": {"GET": self._home},
             "/login": {"GET": signin.show_login, "POST": signin.login},
-            "/second-factor": {
-                "GET": signin.show_second_factor,
-                "POST": signin.second_factor,
-            },
+            "/second-factor": {"GET": stepup.show, "POST": stepup.confirm},
             "/recovery": {"GET": signin.show_recovery, "POST": signin.recover},
             "/logout": {"GET": signout.show_logout, "POST": signout.logout},
             "/enroll": {"GET": enrollment.show, "POST": enrollment.confirm},
@@ -102,10 +101,13 @@ class Routes:
             also = {"HEAD"} if "GET" in pages else set()
             allow = ", ".join(sorted({*pages, *also}))
             return self._desk.trouble.answer(request.environ, 405, allow=allow)
+        if request.partial is not None and path.startswith("/account"):
+            return self._desk.go(self._desk.link("/second-factor"))
         return page(request, **arguments)
 
     def _home(self, request: PageRequest) -> Answer:
-        return self._desk.go("/" if request.live else self._desk.link("/login"))
+        live = request.live or request.partial
+        return self._desk.go("/" if live else self._desk.link("/login"))
 
     def _asset(self, request: PageRequest, name: str) -> Answer:
         found = self._desk.pages.asset(name)

@@ -11,6 +11,7 @@ from totp_gate.model import Authenticator, LoginState, User, canonical_name
 from totp_gate.web.admit import AUTHENTICATE
 from totp_gate.web.desk import DOCUMENT_ELSEWHERE, FORM_TOO_OLD, Desk
 from totp_gate.web.entrance import Entrance
+from totp_gate.web.onward import Onward
 from totp_gate.web.pages import Answer
 from totp_gate.web.prelogin import PreLogin
 from totp_gate.web.request import PageRequest
@@ -30,11 +31,18 @@ class SignInPages:
     """
 
     def __init__(
-        self, desk: Desk, signin: SignIn, entrance: Entrance, *, first_login: bool
+        self,
+        desk: Desk,
+        signin: SignIn,
+        entrance: Entrance,
+        onward: Onward,
+        *,
+        first_login: bool,
     ) -> None:
         self._desk = desk
         self._signin = signin
         self._entrance = entrance
+        self._onward = onward
         self._first_login = first_login
 
     def show_login(self, request: PageRequest) -> Answer:
@@ -80,6 +88,8 @@ class SignInPages:
         user = self._half_way(request, prelogin)
         if user is None:
             return self._start_over(request)
+        if not self._signin.factors.of(user):
+            return self._ask_for_more(request, prelogin, user, [])
         return self._code_form(request, prelogin, user)
 
     def second_factor(self, request: PageRequest) -> Answer:
@@ -163,11 +173,25 @@ class SignInPages:
         user = self._signin.user_of(state, now=request.now)
         if user is None:
             return self._start_over(request)
+        factors = self._signin.factors.of(user)
+        passed = self._pass_trusted(request, state, user) if factors else None
+        if passed is not None:
+            return passed
         carry = desk.with_login(prelogin, desk.login_cookie.write(state))
+        lines = [line for _, line in carry]
+        place = desk.place(request) or "/"
+        had = request.partial is not None and request.partial.user.name == user.name
+        if not had and self._onward.takes_password(request, place, user):
+            lines += self._entrance.enter_partially(request, state, user)
+            return desk.go(place, lines)
+        return self._ask_for_more(request, prelogin, user, lines)
+
+    def _ask_for_more(
+        self, request: PageRequest, prelogin: PreLogin, user: User, lines: list[str]
+    ) -> Answer:
+        """Lead on to the code, or to what has to come before there can be one."""
+        desk = self._desk
         if self._signin.factors.of(user):
-            passed = self._pass_trusted(request, state, user)
-            if passed is not None:
-                return passed
             page = "/second-factor"
         elif self._first_login:
             page = "/enroll"
@@ -179,9 +203,7 @@ class SignInPages:
                 username=user.name,
                 cancel=desk.form(request, "/logout", prelogin.binding),
             )
-        return desk.go(
-            desk.link(page, desk.place(request)), [line for _, line in carry]
-        )
+        return desk.go(desk.link(page, desk.place(request)), lines)
 
     def _pass_trusted(
         self, request: PageRequest, state: LoginState, user: User

@@ -17,10 +17,11 @@ class SignOutPages:
 
     def show_logout(self, request: PageRequest) -> Answer:
         """Return the form that signs out; by itself this changes nothing."""
-        if request.live is None:
+        live = request.live or request.partial
+        if live is None:
             return self._signed_out()
-        form = self._desk.form(request, "/logout", request.live.session.id)
-        user = request.live.user
+        form = self._desk.form(request, "/logout", live.session.id)
+        user = live.user
         return self._desk.pages.render(
             "logout.html", form=form, user=user.display or user.name
         )
@@ -29,10 +30,8 @@ class SignOutPages:
         """End the session, or the half-done sign-in, of this browser."""
         form = request.form("csrf_token")
         desk = self._desk
-        live = request.live
-        binding = live.session.id if live else desk.prelogin(request).binding
-        ours = desk.forms.check(form["csrf_token"], "/logout", binding, now=request.now)
-        if not request.is_from_here() or not ours:
+        live = request.live or request.partial
+        if not request.is_from_here() or not self._is_ours(request, form["csrf_token"]):
             return self._refuse_logout(request)
         if live is not None and request.token is not None:
             self._sessions.end_token(request.token)
@@ -51,6 +50,17 @@ class SignOutPages:
         for line in expired:
             answer.headers.add("Set-Cookie", line)
         return answer
+
+    def _is_ours(self, request: PageRequest, token: str) -> bool:
+        """Tell whether the form was shown to this session, or half-way to one."""
+        live = request.live or request.partial
+        bindings = [] if live is None else [live.session.id]
+        if request.live is None:
+            bindings.append(self._desk.prelogin(request).binding)
+        return any(
+            self._desk.forms.check(token, "/logout", binding, now=request.now)
+            for binding in bindings
+        )
 
     def _refuse_logout(self, request: PageRequest) -> Answer:
         self._desk.audit.event(request, "form-refused", "failure", detail="/logout")

@@ -32,6 +32,7 @@ _SAID = {
     ("sign-in.code", "failure"): "A wrong code was typed after the right password",
     ("sign-in.recovery", "success"): "Signed in with a recovery code",
     ("sign-in.recovery", "failure"): "A wrong recovery code was typed",
+    ("password.passed", "success"): "Signed in by the password alone",
     ("browser.passed", "success"): "Signed in from a trusted browser",
     ("browser.replayed", "failure"): "A copy of a trusted browser was found out",
     ("clock-off", "failure"): "A code came from a clock that is off",
