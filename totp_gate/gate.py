@@ -24,8 +24,10 @@ from totp_gate.telemetry.audit import Audit
 from totp_gate.telemetry.metrics import PERMITTED, Meter
 from totp_gate.web.admit import Admission
 from totp_gate.web.arrival import Arrivals, Caller, check_upgrade
+from totp_gate.web.held import HeldPages, Resend
 from totp_gate.web.judgement import Asked, Judgement
 from totp_gate.web.outgoing import Outgoing
+from totp_gate.web.pages import Answer
 from totp_gate.web.request import CookieNames, PageRequest
 from totp_gate.web.routes import Routes
 from totp_gate.web.trouble import Trouble, request_id
@@ -58,6 +60,7 @@ class Parts:
     arrivals: Arrivals
     routes: Routes
     admission: Admission
+    held: HeldPages
     trouble: Trouble
     audit: Audit
     clock: Callable[[], float]
@@ -104,10 +107,12 @@ class GateMiddleware:
     def _count(self, outcome: str) -> None:
         self._parts.meter.count("gate_requests_total", outcome)
 
-    def _judge(self, environ: WSGIEnvironment) -> WSGIApplication | None:
+    def _judge(
+        self, environ: WSGIEnvironment, known: Caller | None = None
+    ) -> WSGIApplication | None:
         """Return the gate's own answer, or None where the request may pass."""
         parts = self._parts
-        caller = parts.arrivals.caller(environ)
+        caller = known or parts.arrivals.caller(environ)
         place, query = parts.arrivals.place(environ)
         origin = caller.origin
         method = environ["REQUEST_METHOD"]
@@ -123,9 +128,30 @@ class GateMiddleware:
         )
         if against is not None:
             asked = Asked(environ, method, caller, origin, place, query, now, live)
-            return self._refuse(asked, against)
+            return self._keeping(asked, self._refuse(asked, against))
         self._dress(environ, caller, live, rest)
         return None
+
+    def _keeping(self, asked: Asked, refusal: WSGIApplication) -> WSGIApplication:
+        """Keep what needs a sign-in first, where that may be, and say so."""
+        if not isinstance(refusal, Answer) or refusal.status_code not in {303, 401}:
+            return refusal
+        if self._parts.held.keep(self._page_request(asked)):
+            refusal.headers["Gate-Held"] = "1"
+        return refusal
+
+    def _again(self, asked: Asked, held: Resend) -> WSGIApplication:
+        """Judge a request that was kept, by the same caller, like any other."""
+        refusal = self._judge(held.environ, asked.caller)
+
+        def go_on(_: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            if refusal is not None:
+                return refusal(held.environ, start_response)
+            self._cells.values[PERMITTED] += 1
+            start = partial(held.start, start_response)
+            return self.app(held.environ, partial(self._outgoing.start, start))
+
+        return go_on
 
     def _dress(
         self,
@@ -191,7 +217,8 @@ class GateMiddleware:
             parts.judgement.live.catch_up()
             cookie = asked.environ.get("HTTP_COOKIE")
             asked.live, _ = self._judgement.identify(cookie, asked.now)
-            answer = parts.routes.answer(self._page_request(asked))
+            own = parts.routes.answer(self._page_request(asked))
+            answer = self._again(asked, own) if isinstance(own, Resend) else own
         self._count("own")
         return answer
 

@@ -214,6 +214,22 @@ class AppToken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldRequest:
+    """A request that waits until its sender has signed in again.
+
+    Attributes:
+        browser: the series of the browser it came from (``Browser.id``).
+        sealed: the request, sealed for its id.
+        expires: Unix seconds.
+    """
+
+    id: str
+    browser: str
+    sealed: str = field(repr=False)
+    expires: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
     """Failures counted under one key.
 

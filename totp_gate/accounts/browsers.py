@@ -84,7 +84,7 @@ class Browsers:
         browser = owned.get(series)
         if browser is None or now >= browser.trusted_until:
             return Passing("unknown")
-        fresh, value = self._draw(series)
+        fresh, value = self._draw(series, user)
         how = self._store.rotate_browser(
             series, user, shown=secret, next=fresh, now=now, grace=GRACE
         )
@@ -112,7 +112,7 @@ class Browsers:
         if shown is not None:
             self._store.forget_browser(user, shown[0])
         series = secrets.token_hex(8)
-        current, value = self._draw(series)
+        current, value = self._draw(series, user)
         browser = Browser(
             id=series,
             user=user,
@@ -136,9 +136,22 @@ class Browsers:
         """End one series; False: not theirs."""
         return self._store.forget_browser(user, series)
 
-    def _draw(self, series: str) -> tuple[str, str]:
+    def series(self, cookie: str | None, user: str | None = None) -> str | None:
+        """Return the series of *cookie*; None: it is not ours, or not *user*'s.
+
+        It may have ended: this tells where somebody signed in once, and proves nothing.
+        """
+        claims = self._tokens.read("browser", cookie) if cookie else None
+        if claims is None or "u" not in claims:
+            return None
+        series = str(claims.get("i"))
+        if user is not None and claims["u"] != _owner(series, user):
+            return None
+        return series
+
+    def _draw(self, series: str, user: str) -> tuple[str, str]:
         secret = secrets.token_urlsafe(24)
-        claims = {"i": series, "s": secret}
+        claims = {"i": series, "s": secret, "u": _owner(series, user)}
         return digest(secret), self._tokens.write("browser", claims)
 
     def _read(self, cookie: str | None) -> tuple[str, str] | None:
@@ -146,3 +159,8 @@ class Browsers:
         if claims is None:
             return None
         return str(claims.get("i")), digest(str(claims.get("s")))
+
+
+def _owner(series: str, user: str) -> str:
+    """Return what stands for *user* in a cookie, without naming them."""
+    return digest(f"{series} {user}")[:32]

@@ -12,6 +12,7 @@ from totp_gate.accounts.browsers import Browsers
 from totp_gate.accounts.enrollment import Enrollment
 from totp_gate.accounts.factors import Factors
 from totp_gate.accounts.guessing import Guessing
+from totp_gate.accounts.held import Held
 from totp_gate.accounts.owner import Owner
 from totp_gate.accounts.recovery import Recovery
 from totp_gate.accounts.sessions import Sessions
@@ -67,7 +68,9 @@ class Accounts:
         signing = list(self.ring.derive("signing").values())
         self.tokens = Tokens(signing, self.store.instance())
         self.sealer = Sealer(self.ring.derive("sealing"), later.sealing)
-        self.passwords = WatchedPasswords(profile, meter, run=off_the_loop)
+        self.passwords = WatchedPasswords(
+            profile, meter, queue=_queue(), run=off_the_loop
+        )
         self.factors = Factors(
             store=self.store, sealer=self.sealer, params=config.otp_params()
         )
@@ -83,6 +86,7 @@ class Accounts:
             tokens=self.tokens,
             trust=config.second_factor.trusted_device,
         )
+        self.held = Held(store=self.store, sealer=self.sealer, browsers=self.browsers)
         limits = config.limits()
         self.sessions = Sessions(store=self.store, tokens=self.tokens, limits=limits)
         _ask(store, meter, idle=limits.idle, hard=budgets.code.hard)
@@ -194,13 +198,25 @@ class _LaterKeys:
 
 def off_the_loop(work: Callable[[], T]) -> T:
     """Run *work* where it does not stop others: under gevent in a native thread."""
-    monkey = sys.modules.get("gevent.monkey")
-    if monkey is None or not monkey.is_module_patched("threading"):
+    if not _is_cooperative():
         return work()
     import gevent
 
     done: T = gevent.get_hub().threadpool.apply(work)
     return done
+
+
+def _is_cooperative() -> bool:
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and bool(monkey.is_module_patched("threading"))
+
+
+def _queue() -> int:
+    """Return how many passwords may wait: with threads, each one that does is missed.
+
+    A worker has few threads, and those that wait here serve nobody who is signed in.
+    """
+    return 32 if _is_cooperative() else 2
 
 
 def _audit(config: Config, store: Store, meter: Meter) -> Audit:

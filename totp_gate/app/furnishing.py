@@ -18,6 +18,7 @@ from totp_gate.web.csrf import FormTokens
 from totp_gate.web.desk import Desk
 from totp_gate.web.enrollment import EnrollmentPages
 from totp_gate.web.entrance import Entrance
+from totp_gate.web.held import HeldPages
 from totp_gate.web.judgement import Judgement
 from totp_gate.web.onward import Onward
 from totp_gate.web.pages import Pages
@@ -65,6 +66,7 @@ def furnish(accounts: Accounts, checks: Mapping[str, Check]) -> Parts:
             desk.names,
         ),
         routes=_routes(accounts, desk, policy, checks),
+        held=_held(accounts, desk),
         admission=Admission(desk.pages, prefix=config.gate.prefix),
         trouble=desk.trouble,
         audit=desk.audit,
@@ -119,6 +121,7 @@ def _routes(
         recovery=accounts.recovery,
         sealer=accounts.sealer,
         store=accounts.store,
+        held=accounts.held,
     )
     enrollment = EnrollmentPages(
         desk,
@@ -137,6 +140,7 @@ def _routes(
         signout=SignOutPages(desk, accounts.sessions),
         enrollment=enrollment,
         account=_account(accounts, desk, entrance, enrollment),
+        held=_held(accounts, desk),
         proof=ProofPages(desk, accounts.owner, accounts.enrollment, entrance),
         status=StatusPages(
             desk,
@@ -172,6 +176,10 @@ def _signin(
         desk, accounts.signin, entrance, onward, first_login=first_login
     )
     return signin, StepUpPages(desk, accounts.owner, entrance, signin, onward)
+
+
+def _held(accounts: Accounts, desk: Desk) -> HeldPages:
+    return HeldPages(desk, accounts.held, accounts.tokens)
 
 
 class _Identity:

@@ -187,6 +187,17 @@ tokens = Table(
     Index("tokens_of_user", "user", "created"),
 )
 
+held = Table(
+    "held",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("browser", Words, nullable=False),
+    Column("sealed", Words, nullable=False),
+    Column("expires", Double, nullable=False),
+    Index("held_of_browser", "browser"),
+    Index("held_by_expires", "expires"),
+)
+
 counts = Table(
     "counts",
     metadata,

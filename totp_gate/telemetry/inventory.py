@@ -88,6 +88,9 @@ EVENTS: dict[str, Kind] = {
     "sessions-revoked": Kind("A command ended sessions", kept=True),
     "keys-rotated": Kind("A command made a new key of the gate"),
     "keys-pruned": Kind("A command removed old keys of the gate"),
+    "request-held": Kind("A request that met no session was kept for its sender"),
+    "held-sent": Kind("A request that was kept was sent, by its sender"),
+    "held-dropped": Kind("A request that was kept was dropped, by its sender"),
     "refused": Kind("The policy refused a request, whatever would be proven"),
     "form-refused": Kind(
         "A form came from elsewhere, too late or without its cookie (CSRF)"

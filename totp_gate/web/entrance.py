@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from totp_gate.accounts.browsers import KNOWN_LIFE, Browsers, Passing
+from totp_gate.accounts.held import Held
 from totp_gate.accounts.recovery import Recovery
 from totp_gate.accounts.sessions import Sessions
 from totp_gate.accounts.signin import SignIn
@@ -38,6 +39,7 @@ class Entrance:
         recovery: Recovery,
         sealer: Sealer,
         store: Store,
+        held: Held,
     ) -> None:
         self._desk = desk
         self._store = store
@@ -46,6 +48,7 @@ class Entrance:
         self.browsers = browsers
         self.recovery = recovery
         self._sealer = sealer
+        self._held = held
 
     def enter(
         self,
@@ -84,6 +87,7 @@ class Entrance:
             known = self.browsers.remember(
                 shown, user.name, visitor, now=request.now, trust=trust
             )
+            self._held.move(shown, known, user.name)
         if known:
             cookies.append(self._desk.bake(names.device, known, max_age=KNOWN_LIFE))
         return session.id, cookies
@@ -115,11 +119,20 @@ class Entrance:
         trust: bool = False,
     ) -> Answer:
         """Begin the session after a right code, and lead on."""
+        onward = self.onward(request, user)
         session, cookies = self.enter(request, state, user, trust=trust)
         self._desk.audit.sign_in(
             request, "code", "success", user=user.name, session=session
         )
-        return self._desk.go(self._desk.place(request) or "/", cookies)
+        return self._desk.go(onward, cookies)
+
+    def onward(self, request: PageRequest, user: User) -> str:
+        """Return where *user* goes from here: first to what they left, if they did."""
+        place = self._desk.place(request)
+        shown = request.cookie(self._desk.names.device)
+        if self._held.waiting(shown, user.name, now=request.now) is not None:
+            return self._desk.link("/held", place)
+        return place or "/"
 
     def finish_enrolled(
         self, request: PageRequest, state: LoginState, user: User

@@ -12,6 +12,7 @@ from totp_gate.errors import BadRequest, Overloaded
 from totp_gate.web.account import AccountPages
 from totp_gate.web.desk import Desk
 from totp_gate.web.enrollment import EnrollmentPages
+from totp_gate.web.held import HeldPages
 from totp_gate.web.pages import Answer
 from totp_gate.web.proof import ProofPages
 from totp_gate.web.request import PageRequest
@@ -36,6 +37,7 @@ class Routes:
         signout: SignOutPages,
         enrollment: EnrollmentPages,
         account: AccountPages,
+        held: HeldPages,
         proof: ProofPages,
         status: StatusPages,
     ) -> None:
@@ -51,6 +53,7 @@ class Routes:
                 "GET": enrollment.show_link,
                 "POST": enrollment.begin_link,
             },
+            "/held": {"GET": held.show, "POST": held.act},
             "/account": {"GET": account.show},
             **{page: {"GET": show} for page, show in account.shows().items()},
             "/account/confirm": {"GET": proof.show_confirm, "POST": proof.confirm},

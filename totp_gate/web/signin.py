@@ -217,11 +217,12 @@ class SignInPages:
             )
         if passing.how not in {"rotated", "grace"}:
             return None
+        onward = self._entrance.onward(request, user)
         session, cookies = self._entrance.enter(request, state, user, passing=passing)
         self._desk.audit.event(
             request, "browser.passed", "success", user=user.name, session=session
         )
-        return self._desk.go(self._desk.place(request) or "/", cookies)
+        return self._desk.go(onward, cookies)
 
     def _known_as(self, request: PageRequest, typed: str) -> str:
         """Return the series by which this browser is known to whom *typed* names."""

@@ -20,6 +20,7 @@ from typing import Protocol
 from totp_gate.stores.base.people import (
     AuthenticatorRecords,
     BrowserRecords,
+    HeldRecords,
     LinkRecords,
     RecoveryRecords,
     Rotation,
@@ -39,6 +40,7 @@ class Store(
     RecoveryRecords,
     BrowserRecords,
     TokenRecords,
+    HeldRecords,
     CountRecords,
     EventRecords,
     Protocol,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal, Protocol
 
-from totp_gate.model import AppToken, Authenticator, Browser, Link, User
+from totp_gate.model import AppToken, Authenticator, Browser, HeldRequest, Link, User
 
 Rotation = Literal["rotated", "grace", "replayed", "unknown"]
 
@@ -219,4 +219,30 @@ class TokenRecords(Protocol):
 
     def remove_token(self, id: str, *, user: str | None = None) -> bool:
         """Revoke it, felt everywhere (feed); False: not there, or not *user*'s."""
+        ...
+
+
+class HeldRecords(Protocol):
+    """Requests that wait for their sender, sealed."""
+
+    def hold(
+        self, held: HeldRequest, *, now: float, per_browser: int, in_all: int
+    ) -> bool:
+        """Keep *held*, in place of one with its id; False: there is no room.
+
+        Counted and kept in one: however many come at once, no more than *per_browser*
+        of one browser and *in_all* of everybody are kept. What is over makes room.
+        """
+        ...
+
+    def held(self, browser: str, *, now: float) -> list[HeldRequest]:
+        """Return what is kept for *browser*, newest first."""
+        ...
+
+    def take_held(self, id: str, browser: str, *, now: float) -> HeldRequest | None:
+        """Take one out; it for the one caller that was first, else None."""
+        ...
+
+    def move_held(self, old: str, new: str) -> int:
+        """Let what is kept for the browser *old* be kept for *new*; how many."""
         ...

@@ -14,6 +14,7 @@ from totp_gate.stores.sql.authenticators import AuthenticatorPart
 from totp_gate.stores.sql.browsers import BrowserPart
 from totp_gate.stores.sql.counts import CountPart
 from totp_gate.stores.sql.events import EventPart
+from totp_gate.stores.sql.held import HeldPart
 from totp_gate.stores.sql.links import LinkPart
 from totp_gate.stores.sql.sessions import SessionPart
 from totp_gate.stores.sql.tokens import TokenPart
@@ -27,6 +28,7 @@ class SqlStore(
     LinkPart,
     BrowserPart,
     TokenPart,
+    HeldPart,
     CountPart,
     EventPart,
 ):
