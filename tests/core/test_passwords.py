@@ -513,3 +513,25 @@ def test_a_published_bcrypt_hash_is_verified(passwords):
     stored = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"
 
     assert passwords.verify(stored, "U*U") == STALE
+
+
+def test_where_there_is_no_room_nothing_else_is_begun():
+    free, full = threading.Event(), threading.Event()
+
+    def slow(work):
+        full.set()
+        free.wait(5)
+        return work()
+
+    passwords = Passwords(CHEAP, concurrency=1, queue=0)
+    passwords.check_room()
+    passwords._run = slow
+    thread = threading.Thread(target=passwords.verify, args=(None, "x"))
+    thread.start()
+    full.wait(5)
+
+    with pytest.raises(Overloaded):
+        passwords.check_room()
+    free.set()
+    thread.join()
+    passwords.check_room()

@@ -187,3 +187,14 @@ def test_every_line_is_offered_to_the_command_but_that_it_failed(lines):
 
     assert told == [("sign-out", lines.written[0])]
     assert len(lines.written) == 2
+
+
+def test_a_name_nobody_has_costs_what_a_known_one_costs():
+    kept = []
+    audit = Audit(lambda line: None, keep=kept.append)
+    occasion = Occasion(now=1.0)
+
+    audit.sign_in(occasion, "password", "failure", user="alice", known=True)
+    audit.sign_in(occasion, "password", "failure", user="hunter2", known=False)
+
+    assert [event.user for event in kept] == ["alice", ""]

@@ -78,6 +78,7 @@ class SignIn:
             Overloaded: too many passwords are being judged; nothing was counted.
             StoreUnavailable: nobody may sign in.
         """
+        self._passwords.check_room()
         name = canonical_name(typed)
         user = self._directory.find(name)
         attempt = self._guessing.begin(

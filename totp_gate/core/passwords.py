@@ -185,6 +185,16 @@ class Passwords:
         self._slots = threading.BoundedSemaphore(concurrency)
         self._dummy = self.hash(secrets.token_hex(16))
 
+    def check_room(self) -> None:
+        """Raise if nothing more could be judged now, before anything else is done.
+
+        Raises:
+            Overloaded: too many are at work.
+        """
+        if not self._lobby.acquire(blocking=False):
+            raise Overloaded("too many passwords are waiting to be judged")
+        self._lobby.release()
+
     def hash(self, password: str) -> str:
         """Return the hash of *password* (normalised to NFC) for the store.
 

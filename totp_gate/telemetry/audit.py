@@ -117,6 +117,7 @@ class Audit:
         session: str = "",
         rule: str = "",
         detail: str = "",
+        known: bool = True,
     ) -> None:
         """Write what happened in *request*; never raises.
 
@@ -125,6 +126,8 @@ class Audit:
             outcome: ``success``, ``failure`` or ``locked``.
             user: canonical name of a user there is, or empty.
             session: the session's id (digest).
+            known: False for a name nobody has: then what a known one costs is done as
+                well, for nobody, so that the time of the answer does not tell.
         """
         fields = {
             "event": event,
@@ -137,7 +140,8 @@ class Audit:
             "detail": detail,
         }
         self._line(request.now, fields)
-        if self._keep is not None and user and _is_kept(event, outcome):
+        owned = bool(user) or not known
+        if self._keep is not None and owned and _is_kept(event, outcome):
             kept = Event(
                 user=user,
                 at=request.now,
@@ -176,6 +180,7 @@ class Audit:
             user=user if known else "",
             session=session,
             detail=reason,
+            known=known,
         )
 
     def trouble(

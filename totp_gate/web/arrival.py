@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 MAX_MEMO = 8192
+LONGEST_REMEMBERED = 64
 _MOVERS = ("HTTP_SCRIPT_NAME", "HTTP_PATH_INFO")
 OWN_TOKEN = "HTTP_GATE_TOKEN"  # noqa: S105 - an environ key
 _MISSPELT_TOKENS = headers.spellings(["Gate-Token"]) - {OWN_TOKEN}
@@ -31,6 +33,9 @@ NEVER = frozenset({"CONNECT", "TRACE"})
 
 TOLD = "totp_gate.told"
 """Environ key of the forwarding headers that a trusted proxy has sent."""
+
+
+_is_forwarded = lru_cache(maxsize=256)(headers.is_forwarded_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +194,9 @@ class Arrivals:
         for key in environ.keys() - self._harmless:
             if key in self._identity:
                 del environ[key]
-            elif headers.is_forwarded_key(key):
+            elif _is_forwarded(key):
                 taken[key] = environ.pop(key)
-            elif len(self._harmless) < MAX_MEMO:
+            elif len(self._harmless) < MAX_MEMO and len(key) <= LONGEST_REMEMBERED:
                 self._harmless.add(key)
         return taken
 
