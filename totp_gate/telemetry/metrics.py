@@ -77,12 +77,14 @@ class Meter:
         folder = os.environ.get(FOLDER_VARIABLE)
         return cls(Path(folder) if folder else None)
 
+    def place(self, name: str, *labels: str) -> int:
+        """Return which cell of ``cells.values`` counts one series."""
+        place = _PLACES.get((name, *labels))
+        return _other(name, labels) if place is None else place
+
     def count(self, name: str, *labels: str, by: int = 1) -> None:
         """Add *by* to one series; values that are not on the list count as other."""
-        place = _PLACES.get((name, *labels))
-        if place is None:
-            place = _other(name, labels)
-        self.cells.values[place] += by
+        self.cells.values[self.place(name, *labels)] += by
 
     def observe(self, name: str, seconds: float, *labels: str) -> None:
         """Add one duration to a histogram."""
