@@ -87,11 +87,16 @@ class WatchedPasswords(Passwords):
     """``Passwords``, with their time, and how many are at work or wait."""
 
     def __init__(
-        self, profile: Profile, meter: Meter, *, run: Runner = call_here
+        self,
+        profile: Profile,
+        meter: Meter,
+        *,
+        queue: int = 32,
+        run: Runner = call_here,
     ) -> None:
         self._meter = meter
         self._do = run
-        super().__init__(profile, run=self._timed_run)
+        super().__init__(profile, queue=queue, run=self._timed_run)
 
     def hash(self, password: str) -> str:
         """Return the hash of *password*; see ``Passwords``."""
