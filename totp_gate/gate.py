@@ -23,7 +23,8 @@ from totp_gate.model import Challenge, Level, Refuse
 from totp_gate.telemetry.audit import Audit
 from totp_gate.telemetry.metrics import PERMITTED, Meter
 from totp_gate.web.admit import Admission
-from totp_gate.web.arrival import Arrivals, Caller, check_upgrade
+from totp_gate.web.arrival import NEVER, Arrivals, Caller, check_upgrade
+from totp_gate.web.forward import Forward
 from totp_gate.web.held import HeldPages, Resend
 from totp_gate.web.judgement import Asked, Judgement
 from totp_gate.web.outgoing import Outgoing
@@ -35,7 +36,6 @@ from totp_gate.web.trouble import Trouble, request_id
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_NEVER = frozenset({"CONNECT", "TRACE"})
 _ALLOW = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _STATUS = frozenset({"/healthz", "/readyz", "/metrics"})
 _log = logging.getLogger("totp_gate")
@@ -80,6 +80,12 @@ class GateMiddleware:
         self._outgoing = Outgoing(self._cookie_names)
         self._nobody["totp_gate.filter_headers"] = self._outgoing.clean
         self._judgement = parts.judgement
+        self._forward = Forward(
+            arrivals=parts.arrivals,
+            prefix=parts.prefix,
+            identity=parts.identity,
+            audit=parts.audit,
+        )
 
     def __call__(
         self, environ: WSGIEnvironment, start_response: StartResponse
@@ -89,16 +95,16 @@ class GateMiddleware:
             answer = self._judge(environ)
         except BadRequest as error:
             self._count("bad_request")
-            answer = self._parts.trouble.answer(environ, error.status)
+            answer = self._shut(environ, error.status)
         except GateError as error:
             self._count("closed")
             request_id(environ)
             self._parts.audit.trouble(environ, "closed", error)
-            answer = self._parts.trouble.answer(environ, 503, retry_after=5)
+            answer = self._shut(environ, 503, retry_after=5)
         except Exception:  # noqa: BLE001 - the last resort: logged, and the gate stays shut
             self._count("closed")
             _log.exception("request %s failed inside the gate", request_id(environ))
-            answer = self._parts.trouble.answer(environ, 500)
+            answer = self._shut(environ, 500)
         if answer is not None:
             return answer(environ, start_response)
         self._cells.values[PERMITTED] += 1
@@ -117,7 +123,7 @@ class GateMiddleware:
         origin = caller.origin
         method = environ["REQUEST_METHOD"]
         now = self._clock()
-        if place.own or origin is None or method in _NEVER:
+        if place.own or origin is None or method in NEVER:
             origin_or_main = origin or parts.origins[0]
             asked = Asked(environ, method, caller, origin_or_main, place, query, now)
             return self._aside(asked, known_host=origin is not None)
@@ -202,6 +208,8 @@ class GateMiddleware:
         parts = self._parts
         path = asked.place.target.path
         page = path.removeprefix(parts.prefix) if asked.place.own else path
+        if asked.place.own and self._forward.is_asked(path):
+            return self._advise(asked, page)
         misled = self._misled(asked, page, known_host=known_host)
         if misled is not None:
             self._count("bad_request")
@@ -222,13 +230,41 @@ class GateMiddleware:
         self._count("own")
         return answer
 
+    def _advise(self, asked: Asked, page: str) -> WSGIApplication:
+        """Answer a web server that asks about a request of its own."""
+        request, raw = self._page_request(asked), asked.place.target.raw
+        inner = self._forward.read(request, asked.caller, raw)
+        inner.live, rest, against, until = self._judgement.weigh(
+            inner.environ,
+            inner.method,
+            inner.caller,
+            inner.origin,
+            inner.place,
+            inner.query,
+            inner.now,
+        )
+        if against is not None:
+            answer = self._refuse(inner, against)
+            return self._forward.refuse(page, inner, answer)
+        self._dress(inner.environ, inner.caller, inner.live, rest)
+        self._cells.values[PERMITTED] += 1
+        return self._forward.permit(page, inner, until=until)
+
+    def _shut(
+        self, environ: WSGIEnvironment, status: int, *, retry_after: int | None = None
+    ) -> WSGIApplication:
+        """Return the gate's answer to what it cannot or will not understand."""
+        if self._forward.knows_three_answers(environ):
+            status = 403
+        return self._parts.trouble.answer(environ, status, retry_after=retry_after)
+
     def _misled(
         self, asked: Asked, page: str, *, known_host: bool
     ) -> WSGIApplication | None:
         """Return the answer to what is asked in no way, or for nothing, of ours."""
         parts = self._parts
         path = asked.place.target.path
-        if asked.method in _NEVER:
+        if asked.method in NEVER:
             return parts.trouble.answer(asked.environ, 405, allow=_ALLOW)
         if path == "*":
             return None

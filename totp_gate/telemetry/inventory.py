@@ -96,6 +96,12 @@ EVENTS: dict[str, Kind] = {
         "A form came from elsewhere, too late or without its cookie (CSRF)"
     ),
     "request-refused": Kind("A request to a page of the gate broke the rules of HTTP"),
+    "forward.untrusted": Kind(
+        "Somebody who is no trusted proxy asked what only a web server may ask"
+    ),
+    "forward.unclear": Kind(
+        "A web server did not describe a request as the endpoint it asked expects"
+    ),
     "trouble": Kind("A part of the gate or the application behind it failed"),
 }
 """By name; the names are part of what others may rely on."""
