@@ -7,7 +7,7 @@ Cookie header of a live session, and what the policy permitted to it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from totp_gate.accounts import tokens
@@ -15,6 +15,7 @@ from totp_gate.accounts.live import Live, LiveSessions
 from totp_gate.core import cookies
 from totp_gate.core.policy import Policy
 from totp_gate.core.urls import Origin
+from totp_gate.errors import BadRequest
 from totp_gate.model import (
     AccessRequest,
     AppToken,
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
 MAX_KNOWN = 8192
 MAX_PERMITS = 128
 _NOBODY = Subject()
+_OVERRIDES = (
+    "HTTP_X_HTTP_METHOD_OVERRIDE",
+    "HTTP_X_HTTP_METHOD",
+    "HTTP_X_METHOD_OVERRIDE",
+)
 
 
 @dataclass(slots=True)
@@ -67,6 +73,7 @@ class Judgement:
     def __init__(self, live: LiveSessions, policy: Policy, names: CookieNames) -> None:
         self.live = live
         self.policy = policy
+        self._by_method = any(rule.methods for rule in policy.rules)
         self._session_cookie = names.session
         self._cookie_names = names.all()
         self._known: dict[str, tuple[Live, str | None]] = {}
@@ -142,7 +149,7 @@ class Judgement:
         if OWN_TOKEN in environ or "HTTP_AUTHORIZATION" in environ:
             program = self.identify_program(environ, now)
             live = live or program
-        if live is not None:
+        if live is not None and not (self._by_method and _overriding(environ)):
             key = self.permit_key(method, caller, place, query)
             until = live.permits.get(key, 0.0)
             if until > now:
@@ -173,6 +180,11 @@ class Judgement:
         """
         request = _access_request(asked)
         decision = self.policy.decide(asked.subject, request, now=asked.now)
+        for method in _overriding(asked.environ) if self._by_method else ():
+            meant = replace(request, method=method, preflight=False)
+            other = self.policy.decide(asked.subject, meant, now=asked.now)
+            if other.rule != decision.rule:
+                raise BadRequest("a header asks for a method that another rule decides")
         live = asked.live
         if live is None:
             return decision
@@ -190,6 +202,11 @@ class Judgement:
         key = self.permit_key(asked.method, asked.caller, asked.place, asked.query)
         live.permits[key] = decision.until
         return decision
+
+
+def _overriding(environ: WSGIEnvironment) -> list[str]:
+    """Return the methods that a framework may put in place of the request's own."""
+    return [environ[key].strip().upper() for key in _OVERRIDES if key in environ]
 
 
 def _is_preflight(method: str, environ: WSGIEnvironment) -> bool:
