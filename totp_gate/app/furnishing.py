@@ -20,6 +20,7 @@ from totp_gate.web.enrollment import EnrollmentPages
 from totp_gate.web.entrance import Entrance
 from totp_gate.web.held import HeldPages
 from totp_gate.web.judgement import Judgement
+from totp_gate.web.loops import Loops
 from totp_gate.web.onward import Onward
 from totp_gate.web.pages import Pages
 from totp_gate.web.prelogin import LoginCookie
@@ -122,6 +123,7 @@ def _routes(
         sealer=accounts.sealer,
         store=accounts.store,
         held=accounts.held,
+        loops=Loops(desk, accounts.tokens),
     )
     enrollment = EnrollmentPages(
         desk,

@@ -17,7 +17,9 @@ from typing import Literal
 
 from itsdangerous import BadSignature, Signer
 
-Purpose = Literal["session", "login", "login-state", "form", "device", "browser"]
+Purpose = Literal[
+    "session", "login", "login-state", "form", "device", "browser", "bounce"
+]
 _PURPOSES: tuple[Purpose, ...] = (
     "session",
     "login",
@@ -25,6 +27,7 @@ _PURPOSES: tuple[Purpose, ...] = (
     "form",
     "device",
     "browser",
+    "bounce",
 )
 _REFERENCE_BYTES = 24
 MAX_TOKEN = 3000

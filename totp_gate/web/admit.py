@@ -25,6 +25,7 @@ _INSUFFICIENT = (
     ', error_description="A fresh code is needed"'
 )
 _NOT_A_PLACE = ("/favicon.ico", "/robots.txt", "/apple-touch-icon", "/sw.js")
+_NO_PAGES = (".js", ".mjs", ".css", ".map", ".ico", ".png", ".svg", ".woff2", ".json")
 
 
 class Admission:
@@ -96,7 +97,10 @@ class Admission:
         """Return where to come back to: only what a person could have been reading."""
         if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
             return None
-        if raw.startswith(_NOT_A_PLACE):
+        said = environ.get("HTTP_SEC_FETCH_DEST")
+        if said is None and raw.lower().endswith(_NO_PAGES):
+            return None
+        if said not in {None, "document"} or raw.startswith(_NOT_A_PLACE):
             return None
         wanted = f"{raw}?{query}" if query else raw
         return safe_next(wanted, origins=[origin.text], prefix=self._prefix)

@@ -45,5 +45,11 @@ class FormTokens:
         claims = self._tokens.read("form", token)
         if claims is None or claims.get("a") != action or claims.get("b") != binding:
             return False
-        made = claims.get("t")
-        return isinstance(made, int) and -60 <= now - made < FORM_LIFE
+        age = self.age(token, action, now=now)
+        return age is not None and -60 <= age < FORM_LIFE
+
+    def age(self, token: str, action: str, *, now: float) -> float | None:
+        """Return the seconds since *token* was made, in any browser; None: not ours."""
+        claims = self._tokens.read("form", token)
+        made = claims.get("t") if claims and claims.get("a") == action else None
+        return now - made if isinstance(made, int) else None

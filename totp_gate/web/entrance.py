@@ -15,6 +15,7 @@ from totp_gate.model import LoginState, User
 from totp_gate.stores.base import Store
 from totp_gate.web import words
 from totp_gate.web.desk import Desk
+from totp_gate.web.loops import Loops
 from totp_gate.web.pages import Answer
 from totp_gate.web.request import PageRequest
 
@@ -40,6 +41,7 @@ class Entrance:
         sealer: Sealer,
         store: Store,
         held: Held,
+        loops: Loops,
     ) -> None:
         self._desk = desk
         self._store = store
@@ -49,6 +51,7 @@ class Entrance:
         self.recovery = recovery
         self._sealer = sealer
         self._held = held
+        self.loops = loops
 
     def enter(
         self,

@@ -47,9 +47,8 @@ class SignInPages:
 
     def show_login(self, request: PageRequest) -> Answer:
         """Return the form for name and password."""
-        place = self._desk.place(request)
         if request.live is not None:
-            return self._desk.go(place or "/")
+            return self._entrance.loops.send_on(request)
         return self._login_form(request, self._desk.prelogin(request))
 
     def login(self, request: PageRequest) -> Answer:
@@ -159,9 +158,8 @@ class SignInPages:
         return desk.go(page, [*kept, desk.bake(desk.names.login, lost)])
 
     def _half_way(self, request: PageRequest, prelogin: PreLogin) -> User | None:
-        if prelogin.state is None:
-            return None
-        return self._signin.user_of(prelogin.state, now=request.now)
+        state = prelogin.state
+        return None if state is None else self._signin.user_of(state, now=request.now)
 
     def _start_over(self, request: PageRequest) -> Answer:
         return self._desk.go(self._desk.link("/login", self._desk.place(request)))
@@ -265,7 +263,9 @@ class SignInPages:
             return self._code_form(
                 request, prelogin, user, status=403, notice=FORM_TOO_OLD
             )
-        return self._login_form(request, prelogin, status=403, notice=FORM_TOO_OLD)
+        return self._entrance.loops.lost_cookie(
+            request, token, page
+        ) or self._login_form(request, prelogin, status=403, notice=FORM_TOO_OLD)
 
     def _login_form(
         self,
@@ -301,11 +301,10 @@ class SignInPages:
     ) -> Answer:
         desk = self._desk
         known = self._signin.factors.of(user)
-        extra = [("WWW-Authenticate", AUTHENTICATE)] if status == 401 else []
         return desk.pages.render(
             "second_factor.html",
             status=status,
-            headers=extra,
+            headers=[("WWW-Authenticate", AUTHENTICATE)] if status == 401 else [],
             form=desk.form(
                 request, "/second-factor", prelogin.binding, place=desk.place(request)
             ),
