@@ -24,7 +24,7 @@ from totp_gate.telemetry.audit import Audit
 from totp_gate.telemetry.metrics import PERMITTED, Meter
 from totp_gate.web.admit import Admission
 from totp_gate.web.arrival import NEVER, Arrivals, Caller, check_upgrade
-from totp_gate.web.forward import Forward
+from totp_gate.web.forward import ANSWER, Forward
 from totp_gate.web.held import HeldPages, Resend
 from totp_gate.web.judgement import Asked, Judgement
 from totp_gate.web.outgoing import Outgoing
@@ -245,7 +245,12 @@ class GateMiddleware:
         )
         if against is not None:
             answer = self._refuse(inner, against)
+            if page == ANSWER:
+                return self._keeping(inner, answer)
             return self._forward.refuse(page, inner, answer)
+        if page == ANSWER:
+            self._count("refused")
+            return self._parts.trouble.answer(inner.environ, 403, message=_NOT_BY_US)
         self._dress(inner.environ, inner.caller, inner.live, rest)
         self._cells.values[PERMITTED] += 1
         return self._forward.permit(page, inner, until=until)
@@ -307,6 +312,10 @@ class GateMiddleware:
 _UNKNOWN_HOST = (
     "This server does not answer for that name. If it should, the name has to be added "
     "to origin in the settings."
+)
+_NOT_BY_US = (
+    "The web server in front of the gate does not let this through. If you have just "
+    "signed in, open the page again."
 )
 _IN_THE_CLEAR = (
     "This page was asked for over plain http, so it stays closed. If a web server in "

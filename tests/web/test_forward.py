@@ -516,3 +516,46 @@ def test_a_misspelt_endpoint_of_envoy_is_refused(browser, events):
 
     assert answer.status_code == 403
     assert events("detail")[-1] == "the endpoint is spelled in another way"
+
+
+def answer_for(client, method="GET", path="/a?b=c", *, peer=PROXY, **more):
+    """Ask what to show to a visitor, with their own method and body."""
+    told = described_for(FORWARD, method, f"https://app.example.com{path}")[2]
+    return client.open(
+        "/_gate/auth/answer",
+        method=method,
+        headers=told | NAVIGATION | more.pop("sent", {}),
+        environ_base={"REMOTE_ADDR": peer},
+        **more,
+    )
+
+
+def test_whom_a_web_server_turned_away_is_shown_the_way_in(installation):
+    answer = answer_for(installation.client())
+
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == "/_gate/login?next=/a%3Fb%3Dc"
+
+
+def test_whom_a_web_server_turned_away_is_never_shown_an_empty_page(browser):
+    answer = answer_for(browser)
+
+    assert answer.status_code == 403
+    assert "open the page again" in answer.text
+    assert "Remote-User" not in answer.headers
+
+
+def test_only_trusted_proxies_are_told_what_to_show(installation):
+    assert answer_for(installation.client(), peer=VISITOR).status_code == 403
+
+
+def test_a_form_that_met_the_end_of_a_session_is_kept_by_the_answer(own):
+    browser = sign_in(own)
+    own.accounts.store.end_sessions("alice")
+    sent = {"Origin": "https://app.example.com"}
+
+    asked = ask(browser, NGINX, "https://app.example.com/form", "POST", **sent)
+    shown = answer_for(browser, "POST", "/form", sent=sent, data={"text": "long"})
+
+    assert "Gate-Held" not in asked.headers
+    assert (shown.status_code, shown.headers["Gate-Held"]) == (303, "1")

@@ -13,6 +13,8 @@ which reads nothing but what its web server surely sets:
                           Caddy and Traefik send them; answers as the gate itself would
 ``/auth/envoy/...``       ``ext_authz``: method, ``Host`` and what follows in the path;
                           ``X-Forwarded-Proto``
+``/auth/answer``          as ``/auth/forward``, with the visitor's own method and body:
+                          what to show to whom an endpoint turned away; never a 200
 ========================  =========================================================
 
 All of them want ``X-Forwarded-For`` too. A description is believed from trusted proxies
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 NGINX = "/auth/nginx"
 FORWARD = "/auth/forward"
 ENVOY = "/auth/envoy"
+ANSWER = "/auth/answer"
 
 CACHE_SECONDS = 5
 """How long nginx may repeat an answer; so much later the end of a session is felt."""
@@ -61,7 +64,8 @@ _URL = re.compile(r"(https?)://([^/?#,]+)(/.*)", re.ASCII)
 _METHOD = re.compile(r"[A-Z][A-Z_-]{0,31}", re.ASCII)
 _SCHEMES = {"https": "https", "wss": "https", "http": "http", "ws": "http"}
 _SOCKETS = ("HTTP_SEC_WEBSOCKET_KEY", "HTTP_SEC_WEBSOCKET_VERSION")
-_NOT_THEIRS = (TOLD, "REQUEST_URI", "HTTP_TRANSFER_ENCODING", "wsgi.input_terminated")
+_NOT_THEIRS = frozenset({TOLD, "REQUEST_URI"})
+_BODY = frozenset({"HTTP_TRANSFER_ENCODING", "wsgi.input_terminated"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,7 @@ class Forward:
         page = path.removeprefix(self._prefix)
         if page == path:
             return False
-        return page in {NGINX, FORWARD} or page.startswith(ENVOY + "/")
+        return page in {NGINX, FORWARD, ANSWER} or page.startswith(ENVOY + "/")
 
     def knows_three_answers(self, environ: WSGIEnvironment) -> bool:
         """Tell whether who asks takes every status but 200, 401 and 403 for trouble."""
@@ -136,6 +140,8 @@ class Forward:
         except _Unclear as error:
             self._unclear(request, str(error))
         inner = _environ(environ, described)
+        if request.path != ANSWER:
+            _forget_body(inner)
         inner_caller = self._arrivals.caller(inner)
         origin = inner_caller.origin
         if origin is None:
@@ -215,7 +221,7 @@ class Forward:
         if request.path == NGINX:
             described = _as_nginx(told)
             self._refuse_joined(told)
-        elif request.path == FORWARD:
+        elif request.path in {FORWARD, ANSWER}:
             described = _as_forward(told)
         else:
             described = self._as_envoy(request, raw, told)
@@ -305,11 +311,17 @@ def _environ(environ: WSGIEnvironment, described: Described) -> WSGIEnvironment:
             "HTTP_HOST": described.host,
             "HTTP_X_FORWARDED_FOR": environ[TOLD]["HTTP_X_FORWARDED_FOR"],
             "HTTP_X_FORWARDED_PROTO": described.scheme,
-            "CONTENT_LENGTH": "0",
-            "wsgi.input": io.BytesIO(),
         }
     )
     return inner
+
+
+def _forget_body(inner: WSGIEnvironment) -> None:
+    """Make *inner* a request whose body stays with the web server."""
+    for key in _BODY:
+        inner.pop(key, None)
+    inner["CONTENT_LENGTH"] = "0"
+    inner["wsgi.input"] = io.BytesIO()
 
 
 def _as_401(answer: Answer, location: str) -> Answer:
