@@ -69,7 +69,7 @@ class Visitor:
 
     def _ask(self, method: str, path: str, body: str | None = None) -> Answer:
         parts = urlsplit(urljoin(self.url + "/", path))
-        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)
+        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
         headers = {"Accept": "text/html", "Host": urlsplit(self.url).netloc}
         if self.cookies:
             pairs = [f"{name}={value}" for name, value in self.cookies.items()]

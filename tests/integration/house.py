@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from tests.integration.visitor import Visitor
+from tests.integration.visitor import Guest
 from tests.servers import Gunicorn, free_port, wait_until
 from totp_gate.testing import Clock, Installation, Person, new_password
 
@@ -117,11 +117,11 @@ class House:
         name = name or f"person-{next(self._numbers)}"
         return self.installation.add_user(name, new_password(), **known)
 
-    def visitor(self, origin: str = "") -> Visitor:
+    def visitor(self, origin: str = "") -> Guest:
         """Return somebody without any cookie, in front of the first origin."""
-        return Visitor(origin or self.origin)
+        return Guest(origin or self.origin)
 
-    def sign_in(self, person: Person, visitor: Visitor | None = None) -> Visitor:
+    def sign_in(self, person: Person, visitor: Guest | None = None) -> Guest:
         """Return a visitor who has signed in through the pages."""
         visitor = visitor or self.visitor()
         asked = visitor.prove_password(person.name, person.password)
@@ -129,7 +129,7 @@ class House:
         assert answer.status == 303, answer.text
         return visitor
 
-    def ask_every_worker(self, visitor: Visitor) -> dict[int, set[int]]:
+    def ask_every_worker(self, visitor: Guest) -> dict[int, set[int]]:
         """Let copies of *visitor* ask until every worker has answered.
 
         Returns:
@@ -145,7 +145,7 @@ class House:
         wait_until(all_have_answered, "an answer of every worker", seconds=30)
         return dict(given)
 
-    def _ask_at_once(self, visitor: Visitor, times: int) -> list[tuple[int, int]]:
+    def _ask_at_once(self, visitor: Guest, times: int) -> list[tuple[int, int]]:
         paths = [f"/?number={next(self._numbers)}." for _ in range(times)]
         pages = at_once(partial(visitor.copy().get, path) for path in paths)
         return [

@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 
 from tests.integration.house import CLASSES, SESSION, House, at_once
+from tests.integration.visitor import form_of
 
 POSTS = 50
 WORKERS = 4
@@ -28,8 +29,8 @@ def wait_at_the_code(house, person):
 
 
 def post(code, visitor, page):
-    action, hidden = page.form("code")
-    return visitor.post(action, hidden | {"code": code})
+    action, hidden = form_of(page, "code")
+    return visitor.post(action, code=code, **hidden)
 
 
 @pytest.mark.parametrize("worker_class", CLASSES)

@@ -41,7 +41,7 @@ def test_a_wrapped_application_sees_who_signed_in_and_nobody_else(house, origin)
 
     house.sign_in(person, visitor)
     assert visitor.get().text.startswith(f"{person.name} met process ")
-    written = visitor.post("/", {"text": "a line"})
+    written = visitor.post("/", text="a line")
     assert written.text == f"{person.name} wrote a line"
 
     assert visitor.fill("/_gate/logout").status == 200

@@ -3,14 +3,13 @@
 Here only the spent step stands between a second post of a code and a second session.
 """
 
-from functools import partial
-
 from tests.integration.wrapped_plain import hello
 from totp_gate import Gate
-from totp_gate.core import throttle
+from totp_gate.config.sections import ThrottleSection
 from totp_gate.core.passwords import Profile
+from totp_gate.core.throttle import Backoff, Guessing
 
-WIDE = throttle.Backoff(free=10_000)
-throttle.Guessing = partial(throttle.Guessing, code=WIDE, address=WIDE)
+WIDE = Backoff(free=10_000)
+ThrottleSection.guessing = lambda _: Guessing(code=WIDE, address=WIDE)
 
 application = Gate(hello, "gate.toml", profile=Profile.cheap_for_tests())
