@@ -16,6 +16,9 @@ from totp_gate.web.request import CookieNames, PageRequest
 from totp_gate.web.trouble import Trouble
 
 DOCUMENT_ELSEWHERE = "This form was not sent from its own page, so nothing was done."
+DONE = "/done"
+"""The page that ends a sign-in in a window of its own."""
+
 FORM_TOO_OLD = (
     "This page was open for too long, or cookies are blocked. Nothing was done; please "
     "try again."
@@ -45,9 +48,15 @@ class Desk:
         return self.login_cookie.read(request.cookie(self.names.login))
 
     def place(self, request: PageRequest) -> str | None:
-        """Return where to go after signing in, or None: to the start."""
+        """Return where to go after signing in, or None: to the start.
+
+        It is a place of the application, or the page that closes its window.
+        """
+        wanted = request.argument("next")
+        if wanted == self.link(DONE):
+            return wanted
         return safe_next(
-            request.argument("next"),
+            wanted,
             origins=[origin.text for origin in self.origins],
             prefix=self.prefix,
         )

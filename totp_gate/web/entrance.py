@@ -14,7 +14,7 @@ from totp_gate.errors import SealBroken
 from totp_gate.model import LoginState, User
 from totp_gate.stores.base import Store
 from totp_gate.web import words
-from totp_gate.web.desk import Desk
+from totp_gate.web.desk import DONE, Desk
 from totp_gate.web.loops import Loops
 from totp_gate.web.pages import Answer
 from totp_gate.web.request import PageRequest
@@ -132,6 +132,8 @@ class Entrance:
     def onward(self, request: PageRequest, user: User) -> str:
         """Return where *user* goes from here: first to what they left, if they did."""
         place = self._desk.place(request)
+        if place == self._desk.link(DONE):
+            return place  # the page that opened this window has its request still
         shown = request.cookie(self._desk.names.device)
         if self._held.waiting(shown, user.name, now=request.now) is not None:
             return self._desk.link("/held", place)

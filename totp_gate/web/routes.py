@@ -10,7 +10,7 @@ from werkzeug.routing import Map, RequestRedirect, Rule
 
 from totp_gate.errors import BadRequest, Overloaded
 from totp_gate.web.account import AccountPages
-from totp_gate.web.desk import Desk
+from totp_gate.web.desk import DONE, Desk
 from totp_gate.web.enrollment import EnrollmentPages
 from totp_gate.web.held import HeldPages
 from totp_gate.web.pages import Answer
@@ -53,6 +53,7 @@ class Routes:
                 "GET": enrollment.show_link,
                 "POST": enrollment.begin_link,
             },
+            DONE: {"GET": self._done},
             "/held": {"GET": held.show, "POST": held.act},
             "/account": {"GET": account.show},
             **{page: {"GET": show} for page, show in account.shows().items()},
@@ -111,6 +112,11 @@ class Routes:
     def _home(self, request: PageRequest) -> Answer:
         live = request.live or request.partial
         return self._desk.go("/" if live else self._desk.link("/login"))
+
+    def _done(self, request: PageRequest) -> Answer:
+        user = request.live.user if request.live else None
+        shown = None if user is None else user.display or user.name
+        return self._desk.pages.render("done.html", user=shown)
 
     def _asset(self, request: PageRequest, name: str) -> Answer:
         found = self._desk.pages.asset(name)
