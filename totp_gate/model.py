@@ -267,8 +267,7 @@ class Identity:
 
     Attributes:
         session_id: reference of the session for logs; not usable as a cookie.
-        password_at: Unix seconds when the password was proven.
-        second_factor_at: Unix seconds when the code was proven, or None.
+        password_at, second_factor_at: Unix seconds when each was proven, or None.
     """
 
     user: str

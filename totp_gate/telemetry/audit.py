@@ -141,20 +141,8 @@ class Audit:
         }
         self._line(request.now, fields)
         owned = bool(user) or not known
-        if self._keep is not None and owned and _is_kept(event, outcome):
-            kept = Event(
-                user=user,
-                at=request.now,
-                event=event,
-                outcome=outcome,
-                address=request.address,
-                agent=request.agent,
-                detail=plain(detail, _LONGEST),
-            )
-            try:
-                self._keep(kept)
-            except GateError as error:
-                self.trouble({}, "an event was not kept for its owner", error)
+        if owned and _is_kept(event, outcome):
+            self._keep_for_owner(request, fields)
 
     def sign_in(
         self,
@@ -203,6 +191,23 @@ class Audit:
             "detail": f"{what}: {error}",
         }
         self._line(time.time(), fields, tell=tell)
+
+    def _keep_for_owner(self, request: Asked, fields: Mapping[str, str]) -> None:
+        if self._keep is None:
+            return
+        kept = Event(
+            user=fields["user"],
+            at=request.now,
+            event=fields["event"],
+            outcome=fields["outcome"],
+            address=request.address,
+            agent=request.agent,
+            detail=plain(fields["detail"], _LONGEST),
+        )
+        try:
+            self._keep(kept)
+        except GateError as error:
+            self.trouble({}, "an event was not kept for its owner", error)
 
     def _line(self, at: float, fields: Mapping[str, str], *, tell: bool = True) -> None:
         event = fields["event"]
