@@ -18,11 +18,7 @@ LinkPurpose = Literal["password-and-authenticator", "authenticator"]
 
 
 def canonical_name(typed: str) -> str:
-    """Return the one spelling under which a user is found, counted and logged.
-
-    Source:
-        Unicode TR 15 (NFKC) and the Unicode default caseless matching.
-    """
+    """Return the one spelling under which a user is found (Unicode TR 15, NFKC)."""
     folded = unicodedata.normalize("NFKC", typed.strip()).casefold()
     return unicodedata.normalize("NFKC", folded).strip()
 
