@@ -18,7 +18,10 @@ __all__ = ["main"]
 
 @click.group(
     cls=Program,
-    nouns=("demo", "init", "serve", "check", "key", "user", "session", "token", "otp"),
+    nouns=(
+        *("demo", "init", "serve", "check", "explain"),
+        *("key", "user", "session", "token", "otp"),
+    ),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.option(

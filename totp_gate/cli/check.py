@@ -71,9 +71,17 @@ class Findings:
         self.summary: dict[str, Any] = {
             "origins": [origin.text for origin in config.origins],
         }
+        self._see_rules(config)
         self._see_upstream(config)
         ring = self._see_keys(config)
         self._see_state(config, ring)
+
+    def _see_rules(self, config: Config) -> None:
+        from totp_gate.core.policy import Policy
+
+        policy = Policy.compile(config.access_rules())
+        self.warnings += policy.problems()
+        self.summary["rules"] = len(policy.rules)
 
     def _see_upstream(self, config: Config) -> None:
         upstream = config.upstream
