@@ -8,14 +8,15 @@ password alone forgives nothing of the codes, only a complete sign-in does.
 
 Names nobody has are counted like others, under a digest, in a table that stays small. A
 browser that has signed the user in before has a count of its own: strangers cannot lock
-it out, and it can lock out nobody else (OWASP, device cookies).
+it out, and it can lock out nobody else (OWASP, device cookies). When it has failed too
+often it is a stranger again.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Literal, Self
 
@@ -119,6 +120,9 @@ class Guessing:
         )
         if not known:
             self._bound(now)
+        if wait == math.inf and visitor.device:
+            stranger = replace(visitor, device="")
+            return self.begin(kind, name, stranger, known=known, now=now)
         if wait is None:
             return Attempt(self._store, keys)
         return Wait(
