@@ -7,7 +7,8 @@ for while the trust lasts. It never stands for a password.
 
 A reference that passed for a code is exchanged at once. Whoever shows one that was
 exchanged before holds a copy, or is the one who was copied: the series ends, and the
-code is asked for. Parallel requests of one browser have a short grace.
+code is asked for. Parallel requests of one browser have a short grace. Trust ends with
+the password and with every change of a factor, wherever these are kept.
 
 Source:
     OWASP, Slow Down Online Guessing Attacks with Device Cookies; NIST SP 800-63B-4
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 
 from totp_gate.accounts.guessing import Visitor
 from totp_gate.core.signing import Tokens, digest
-from totp_gate.model import Browser
+from totp_gate.model import Browser, User
 from totp_gate.stores.base import Rotation, Store
 
 KNOWN_LIFE = 180 * 86_400
@@ -70,30 +71,30 @@ class Browsers:
                 return browser
         return None
 
-    def pass_code(self, cookie: str | None, user: str, *, now: float) -> Passing:
+    def pass_code(self, cookie: str | None, user: User, *, now: float) -> Passing:
         """Exchange the reference of a trusted browser; the answer says if it counts.
 
         Raises:
             StoreUnavailable: nothing was exchanged; ask for the code.
         """
-        shown = self._read(cookie)
-        if shown is None or not self.trust:
+        shown = self._read(cookie, trusting=user)
+        if shown is None:
             return Passing("unknown")
         series, secret = shown
-        owned = {browser.id: browser for browser in self._store.browsers(user)}
-        browser = owned.get(series)
-        if browser is None or now >= browser.trusted_until:
+        trusted = {browser.id: browser for browser in self.trusted(user.name, now=now)}
+        browser = trusted.get(series)
+        if browser is None:
             return Passing("unknown")
         fresh, value = self._draw(series, user)
         how = self._store.rotate_browser(
-            series, user, shown=secret, next=fresh, now=now, grace=GRACE
+            series, user.name, shown=secret, next=fresh, now=now, grace=GRACE
         )
         return Passing(how, browser.created, value if how == "rotated" else "")
 
     def remember(
         self,
         cookie: str | None,
-        user: str,
+        user: User,
         visitor: Visitor,
         *,
         now: float,
@@ -110,12 +111,12 @@ class Browsers:
         """
         shown = self._read(cookie)
         if shown is not None:
-            self._store.forget_browser(user, shown[0])
+            self._store.forget_browser(user.name, shown[0])
         series = secrets.token_hex(8)
         current, value = self._draw(series, user)
         browser = Browser(
             id=series,
-            user=user,
+            user=user.name,
             current=current,
             rotated=now,
             created=now,
@@ -128,9 +129,16 @@ class Browsers:
         return value
 
     def trusted(self, user: str, *, now: float) -> list[Browser]:
-        """Return the browsers *user* trusts now, newest first."""
+        """Return the browsers *user* trusts now, newest first.
+
+        A setting that was lowered since counts at once.
+        """
         known = self._store.browsers(user)
-        return [browser for browser in known if now < browser.trusted_until]
+        return [
+            browser
+            for browser in known
+            if now < min(browser.trusted_until, browser.created + self.trust)
+        ]
 
     def forget(self, user: str, series: str) -> bool:
         """End one series; False: not theirs."""
@@ -149,18 +157,39 @@ class Browsers:
             return None
         return series
 
-    def _draw(self, series: str, user: str) -> tuple[str, str]:
+    def _draw(self, series: str, user: User) -> tuple[str, str]:
         secret = secrets.token_urlsafe(24)
-        claims = {"i": series, "s": secret, "u": _owner(series, user)}
+        claims = {
+            "i": series,
+            "s": secret,
+            "u": _owner(series, user.name),
+            "c": _given(series, user),
+        }
         return digest(secret), self._tokens.write("browser", claims)
 
-    def _read(self, cookie: str | None) -> tuple[str, str] | None:
+    def _read(
+        self, cookie: str | None, *, trusting: User | None = None
+    ) -> tuple[str, str] | None:
+        """Return series and secret; None: not ours, or not from when it was trusted."""
         claims = self._tokens.read("browser", cookie) if cookie else None
         if claims is None:
             return None
-        return str(claims.get("i")), digest(str(claims.get("s")))
+        series = str(claims.get("i"))
+        if trusting is not None and claims.get("c") != _given(series, trusting):
+            return None
+        return series, digest(str(claims.get("s")))
 
 
 def _owner(series: str, user: str) -> str:
     """Return what stands for *user* in a cookie, without naming them."""
     return digest(f"{series} {user}")[:32]
+
+
+def _given(series: str, user: User) -> str:
+    """Return what ends the trust of *user* in a browser when it changes.
+
+    The store ends it by itself; the settings file, which may hold password and seed,
+    cannot.
+    """
+    seed = (user.totp_secret or b"").hex()
+    return digest(f"{series} {user.credential} {seed}")[:32]

@@ -145,14 +145,18 @@ class Owner:
         """End all sessions of *user* but *keep*; how many."""
         return self._store.end_sessions(user, keep=keep)
 
-    def replace_authenticators(self, user: str, kept: str, *, keep: str) -> None:
-        """Remove all authenticators but *kept* and end sessions but *keep*.
+    def factor_added(self, user: str, *, keep: str = "", instead: str = "") -> None:
+        """End what began before an authenticator was added: sessions, and all trust.
 
-        For somebody who used a recovery code: the old device is presumed lost.
+        Args:
+            keep: id of the session that goes on.
+            instead: id of the authenticator that replaces all others, for somebody who
+                used a recovery code: the old device is presumed lost.
         """
-        for authenticator in self._store.authenticators(user):
-            if authenticator.id != kept:
+        for authenticator in self._store.authenticators(user) if instead else ():
+            if authenticator.id != instead:
                 self._store.remove_authenticator(
                     user, authenticator.id, even_last=False
                 )
+        self._store.forget_browsers(user)
         self._store.end_sessions(user, keep=keep)

@@ -1,12 +1,13 @@
-"""Ending sessions, and tidying up what nobody can use any more."""
+"""Listing and ending sessions, and tidying up what nobody can use any more."""
 
 from __future__ import annotations
 
 import contextlib
 
-from totp_gate.core.sessions import Limits
+from totp_gate.core.sessions import Limits, is_live
 from totp_gate.core.signing import Tokens, digest
 from totp_gate.errors import StoreUnavailable
+from totp_gate.model import Session
 from totp_gate.stores.base import Store
 
 TIDY_EVERY = 300
@@ -23,6 +24,11 @@ class Sessions:
         self._tokens = tokens
         self._limits = limits
         self._tidy_at = float("-inf")
+
+    def running(self, user: str, *, now: float) -> list[Session]:
+        """Return the sessions of *user* that still count, newest first."""
+        known = self._store.sessions(user)
+        return [one for one in known if is_live(one, self._limits, now=now)]
 
     def end_token(self, token: str) -> bool:
         """End the session whose reference is *token*; False: there was none.

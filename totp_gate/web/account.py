@@ -76,7 +76,7 @@ class AccountPages:
             notices=self._notices(live),
             sessions=[
                 words.session(one, here=live.session.id)
-                for one in self._store.sessions(name)
+                for one in self._entrance.sessions.running(name, now=now)
             ],
             authenticators=self._authenticators(live),
             browsers=[
@@ -207,7 +207,8 @@ class AccountPages:
         ]
 
     def _notices(self, live: Live) -> list[str]:
-        said = words.news(self._store.events(live.user.name, limit=50), signed_in=True)
+        known = self._store.events(live.user.name, limit=words.KEPT)
+        said = words.news(known, signed_in=True)
         return [said] if said else []
 
     def _note(

@@ -6,9 +6,6 @@ Between the pages the enrollment travels sealed in the form (``accounts.enrollme
 
 from __future__ import annotations
 
-import segno
-from markupsafe import Markup
-
 from totp_gate.accounts.enrollment import PENDING_LIFE, Enrollment, Pending
 from totp_gate.accounts.owner import Owner
 from totp_gate.accounts.signin import SignIn
@@ -16,10 +13,12 @@ from totp_gate.core import otp
 from totp_gate.core.headers import plain
 from totp_gate.errors import NotFound
 from totp_gate.model import Authenticator, Link, LoginState, User
+from totp_gate.web import words
 from totp_gate.web.desk import DOCUMENT_ELSEWHERE, FORM_TOO_OLD, Desk
 from totp_gate.web.entrance import Entrance
 from totp_gate.web.pages import Answer
 from totp_gate.web.prelogin import PreLogin
+from totp_gate.web.qr import qr_svg
 from totp_gate.web.request import PageRequest
 
 _NO_CODE = (
@@ -78,7 +77,11 @@ class EnrollmentPages:
     def begin(self, request: PageRequest, user: User) -> Answer:
         """Return a fresh QR page for *user*, who may add an authenticator."""
         pending = self._enrollment.draw(user.name, now=request.now)
-        return self._qr_page(request, self._desk.prelogin(request), pending)
+        prelogin = self._desk.prelogin(request)
+        told = None
+        if self._has_recovered(request, prelogin, user):
+            told = words.recovered(self._entrance.recovery.left(user.name))
+        return self._qr_page(request, prelogin, pending, told=told)
 
     def confirm(self, request: PageRequest) -> Answer:
         """Judge the confirming code; what was drawn becomes an authenticator."""
@@ -92,7 +95,7 @@ class EnrollmentPages:
         )
         if pending is None:
             return self._over(request, FORM_TOO_OLD)
-        if not pending.link and self._may_enroll(request, prelogin) is None:
+        if not pending.link and not self._may_finish(request, prelogin, pending):
             return self._over(request, FORM_TOO_OLD)
         try:
             done = self._enrollment.confirm(
@@ -178,6 +181,7 @@ class EnrollmentPages:
             )
             return self._entrance.finish_enrolled(request, proven, user)
         if pending.link:
+            self._owner.factor_added(user.name)
             return self._desk.go(self._desk.link("/login"))
         if request.live is not None:
             return self._added(request, prelogin, user, done)
@@ -194,10 +198,10 @@ class EnrollmentPages:
     ) -> Answer:
         """End what the new authenticator replaces or outdates; go to the account."""
         session = "" if request.live is None else request.live.session.id
-        if self._has_recovered(request, prelogin, user):
-            self._owner.replace_authenticators(user.name, done.id, keep=session)
-        else:
-            self._owner.end_others(user.name, keep=session)
+        lost = self._has_recovered(request, prelogin, user)
+        self._owner.factor_added(
+            user.name, keep=session, instead=done.id if lost else ""
+        )
         expired = [self._desk.expire(self._desk.names.login)]
         return self._desk.go(self._desk.link("/account"), expired)
 
@@ -218,6 +222,12 @@ class EnrollmentPages:
         if user is None or self._signin.factors.of(user):
             return None
         return user
+
+    def _may_finish(
+        self, request: PageRequest, prelogin: PreLogin, pending: Pending
+    ) -> bool:
+        user = self._may_enroll(request, prelogin)
+        return user is not None and user.name == pending.user
 
     def _has_recovered(
         self, request: PageRequest, prelogin: PreLogin, user: User
@@ -283,8 +293,10 @@ class EnrollmentPages:
         *,
         status: int = 200,
         notice: str | None = None,
+        told: str | None = None,
     ) -> Answer:
         factor = pending.factor
+        live = request.live
         uri = self._uri(pending)
         binding = _binding(request, prelogin)
         packed = self._enrollment.pack(pending, binding)
@@ -300,7 +312,9 @@ class EnrollmentPages:
             status=status,
             headers=self._desk.with_login(prelogin),
             form=form,
-            notice=notice,
+            user=(live.user.display or live.user.name) if live else None,
+            notice=notice or told,
+            notice_kind="error" if notice else "info",
             username=pending.user,
             qr=qr_svg(uri),
             key=otp.grouped(otp.to_base32(factor.seed)),
@@ -328,17 +342,3 @@ class EnrollmentPages:
 
 def _binding(request: PageRequest, prelogin: PreLogin) -> str:
     return prelogin.binding if request.live is None else request.live.session.id
-
-
-def qr_svg(text: str) -> Markup:
-    """Return *text* as a QR code: inline SVG without style, four modules of margin."""
-    code = segno.make(text, error="m", micro=False)
-    svg = code.svg_inline(
-        border=4,
-        dark="#000",
-        light="#fff",
-        omitsize=True,
-        svgclass=None,
-        lineclass=None,
-    )
-    return Markup(svg)  # noqa: S704 - drawn from numbers, no text of anybody in it

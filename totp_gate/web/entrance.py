@@ -46,7 +46,7 @@ class Entrance:
         self._desk = desk
         self._store = store
         self._signin = signin
-        self._sessions = sessions
+        self.sessions = sessions
         self.browsers = browsers
         self.recovery = recovery
         self._sealer = sealer
@@ -71,8 +71,8 @@ class Entrance:
             passing: how a trusted browser stood for the code, where one did.
         """
         if request.token is not None:
-            self._sessions.end_token(request.token)
-        self._sessions.tidy(now=request.now)
+            self.sessions.end_token(request.token)
+        self.sessions.tidy(now=request.now)
         visitor = request.visitor(self.device(request, user))
         token, session = self._signin.begin_session(
             state,
@@ -88,7 +88,7 @@ class Entrance:
         if passing is None:
             shown = request.cookie(names.device)
             known = self.browsers.remember(
-                shown, user.name, visitor, now=request.now, trust=trust
+                shown, user, visitor, now=request.now, trust=trust
             )
             self._held.move(shown, known, user.name)
         if known:
@@ -104,7 +104,7 @@ class Entrance:
         become a known one.
         """
         if request.token is not None:
-            self._sessions.end_token(request.token)
+            self.sessions.end_token(request.token)
         token, session = self._signin.begin_partial_session(
             state, user, request.visitor(), now=request.now
         )
@@ -147,15 +147,25 @@ class Entrance:
         self._desk.audit.sign_in(
             request, "code", "success", "enrolled", user=user.name, session=session
         )
-        return self.show_codes(request, user.name, session, cookies)
+        return self.show_codes(request, user.name, session, cookies, words.FIRST)
 
     def show_codes(
-        self, request: PageRequest, user: str, session: str, cookies: list[str]
+        self,
+        request: PageRequest,
+        user: str,
+        session: str,
+        cookies: list[str],
+        why: str = "",
     ) -> Answer:
         """Make fresh recovery codes and lead to the page that shows them once."""
         codes = self.recovery.renew(user, now=request.now)
         self._desk.audit.event(
-            request, "recovery-renewed", "success", user=user, session=session
+            request,
+            "recovery-renewed",
+            "success",
+            user=user,
+            session=session,
+            detail=why,
         )
         sealed = self._sealer.seal(
             json.dumps(codes).encode(), purpose=_PURPOSE, owner=session
@@ -179,7 +189,8 @@ class Entrance:
 
     def news(self, user: str) -> str | None:
         """Return what *user* should know before the sign-in is complete, or None."""
-        return words.news(self._store.events(user, limit=50), signed_in=False)
+        known = self._store.events(user, limit=words.KEPT)
+        return words.news(known, signed_in=False)
 
     def device(self, request: PageRequest, user: User) -> str:
         """Return the series by which this browser is known to *user*, or nothing."""

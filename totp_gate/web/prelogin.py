@@ -59,6 +59,7 @@ class LoginCookie:
                 "binding": state.binding,
                 "at": state.at,
                 "credential": state.credential,
+                "recovered": state.recovered,
             }
         )
         sealed = self._sealer.seal(clear.encode(), purpose=_PURPOSE, owner="")

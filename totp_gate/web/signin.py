@@ -8,6 +8,7 @@ from totp_gate.accounts.guessing import Wait
 from totp_gate.accounts.signin import SignIn, Wrong
 from totp_gate.core.headers import plain
 from totp_gate.model import Authenticator, LoginState, User, canonical_name
+from totp_gate.web import words
 from totp_gate.web.admit import AUTHENTICATE
 from totp_gate.web.desk import DOCUMENT_ELSEWHERE, FORM_TOO_OLD, Desk
 from totp_gate.web.entrance import Entrance
@@ -17,7 +18,6 @@ from totp_gate.web.prelogin import PreLogin
 from totp_gate.web.request import PageRequest
 
 LONGEST_NAME = 256
-_CLOCK = "The clock of your device seems to be about {minutes} min behind."
 _NO_MATCH = "That did not match. Check the user name and the password."
 _NO_RECOVERY = "That recovery code was not right, or it was used before."
 _NO_CODE = "That code was not right. Wait for the next one and try again."
@@ -208,7 +208,7 @@ class SignInPages:
     ) -> Answer | None:
         """Return the answer where a trusted browser stands for the code, else None."""
         shown = request.cookie(self._desk.names.device)
-        passing = self._entrance.browsers.pass_code(shown, user.name, now=request.now)
+        passing = self._entrance.browsers.pass_code(shown, user, now=request.now)
         if passing.how == "replayed":
             self._desk.audit.event(
                 request, "browser.replayed", "failure", user=user.name
@@ -236,9 +236,7 @@ class SignInPages:
         self._desk.audit.event(
             request, "clock-off", "failure", user=user.name, detail=f"{offset:+d} s"
         )
-        if offset > 0:
-            return _NO_CODE  # or guesses would learn of codes that are valid soon
-        return f"{_NO_CODE} {_CLOCK.format(minutes=max(1, round(-offset / 60)))}"
+        return f"{_NO_CODE} {words.clock(offset)}".strip()
 
     def _refuse_form(
         self,
@@ -260,9 +258,8 @@ class SignInPages:
             return desk.go(desk.place(request) or "/")
         desk.audit.event(request, "form-refused", "failure", detail=page)
         if user is not None:
-            return self._code_form(
-                request, prelogin, user, status=403, notice=FORM_TOO_OLD
-            )
+            shown = self._recovery_form if page == "/recovery" else self._code_form
+            return shown(request, prelogin, user, status=403, notice=FORM_TOO_OLD)
         return self._entrance.loops.lost_cookie(
             request, token, page
         ) or self._login_form(request, prelogin, status=403, notice=FORM_TOO_OLD)
@@ -314,7 +311,7 @@ class SignInPages:
             digits=max((one.digits for one in known), default=6),
             hotp=bool(known) and all(one.kind == "hotp" for one in known),
             recovery_url=self._recovery_url(request, user),
-            trust_days=self._entrance.browsers.trust // 86_400 or None,
+            trust_hours=self._entrance.browsers.trust // 3600 or None,
             cancel=desk.form(request, "/logout", prelogin.binding),
         )
 

@@ -9,12 +9,18 @@ from datetime import UTC, datetime
 
 from totp_gate.model import AppToken, Authenticator, Browser, Event, Session
 
+KEPT = 50
+"""Events that are asked for; of most accounts that is all there are."""
+
+FIRST = "first"
+"""Detail of what belongs to a first sign-in and is no news at the second."""
+
 _PROGRAMS = (
     ("Edg", "Edge"),
     ("OPR", "Opera"),
-    ("Firefox", "Firefox"),
+    ("Firefox|FxiOS", "Firefox"),
     ("Chromium", "Chromium"),
-    ("Chrome", "Chrome"),
+    ("Chrome|CriOS", "Chrome"),
     ("Safari", "Safari"),
 )
 _SYSTEMS = (
@@ -63,6 +69,7 @@ _CHANGES = {
     "token-made": "an app token was made",
     "password-changed": "your password was changed",
     "enrollment": "an authenticator was connected",
+    "recovery-renewed": "new recovery codes were made",
     "authenticator-removed": "an authenticator was removed",
     "sign-in.recovery": "a recovery code was used",
     "browser.replayed": "a copy of a trusted browser was found out",
@@ -70,6 +77,7 @@ _CHANGES = {
     "password-set": "an administrator set your password",
     "second-factor-reset": "an administrator removed your authenticators",
 }
+_GUESSES = {"sign-in.code", "sign-in.recovery"}
 _COMPLETE = {"sign-in.code", "sign-in.recovery", "browser.passed"}
 
 
@@ -80,11 +88,34 @@ def when(at: float) -> str:
 
 def agent(text: str) -> str:
     """Return what a browser calls itself, in words: ``Firefox on Linux``."""
-    program = next((name for mark, name in _PROGRAMS if mark in text), "")
-    system = next((name for mark, name in _SYSTEMS if re.search(mark, text)), "")
+    program = _named(_PROGRAMS, text)
+    system = _named(_SYSTEMS, text)
     if program and system:
         return f"{program} on {system}"
     return program or system or text[:40] or "Unknown browser"
+
+
+def _named(marks: Sequence[tuple[str, str]], text: str) -> str:
+    return next((name for mark, name in marks if re.search(mark, text)), "")
+
+
+def clock(offset: int) -> str:
+    """Return what to say about a clock that is *offset* seconds ahead, or nothing.
+
+    Only who is behind is told: of a clock that is ahead, guesses would learn codes that
+    are valid soon.
+    """
+    if offset >= 0:
+        return ""
+    minutes = max(1, round(-offset / 60))
+    return f"The clock of your device seems to be about {minutes} min behind."
+
+
+def recovered(left: int) -> str:
+    """Return what to say to somebody who has just used a recovery code."""
+    codes = {0: "No recovery code is", 1: "1 recovery code is"}
+    number = codes.get(left, f"{left} recovery codes are")
+    return f"{number} left. What you connect now replaces your old authenticators."
 
 
 def session(one: Session, *, here: str) -> dict[str, object]:
@@ -146,18 +177,19 @@ def news(events: Sequence[Event], *, signed_in: bool) -> str | None:
     """Return what the owner should know of the time since they signed in before.
 
     Args:
-        events: newest first.
+        events: newest first, ``KEPT`` of them where there are so many.
         signed_in: the newest sign-in is the one of now; else it is not complete yet.
 
     Source:
         OWASP Multifactor Authentication, "Tell the user of failed attempts".
     """
     complete = [at for at, one in enumerate(events) if _is_sign_in(one)]
-    if not complete:
-        return None
-    start = complete.pop(0) + 1 if signed_in else 0
-    since = events[start : complete[0] if complete else len(events)]
-    wrong = sum(one.event == "sign-in.code" for one in since if _failed(one))
+    start = complete.pop(0) + 1 if signed_in and complete else 0
+    if not complete and len(events) < KEPT:
+        return None  # everything is here, and there was no sign-in before
+    # The sign-in before belongs to it: a thief may have done it with a recovery code.
+    since = events[start : complete[0] + 1 if complete else len(events)]
+    wrong = sum(one.event in _GUESSES and _failed(one) for one in since)
     said = [_CHANGES[one.event] for one in since if _is_change(one)]
     if wrong:
         often = "once" if wrong == 1 else f"{wrong} times"
@@ -176,4 +208,6 @@ def _failed(one: Event) -> bool:
 
 
 def _is_change(one: Event) -> bool:
-    return one.event in _CHANGES and not (one.event == "enrollment" and _failed(one))
+    """Tell whether it is news; a failure is one only where it gives a copy away."""
+    happened = not _failed(one) or one.event == "browser.replayed"
+    return one.event in _CHANGES and happened and one.detail != FIRST

@@ -1,0 +1,434 @@
+"""Recovery codes: shown once, used once, and the way to another device."""
+
+import re
+import threading
+
+import pytest
+
+from tests.applications import echo
+from tests.web.forms import (
+    ACCOUNT,
+    CODE,
+    CODES,
+    ENROLL,
+    LOGIN,
+    LOGIN_COOKIE,
+    RECOVERY,
+    codes_on,
+    connect,
+    cookie,
+    events_of,
+    form_on,
+    give,
+    is_in,
+    press,
+    type_password,
+    works,
+)
+from totp_gate.app import Gate
+from totp_gate.config import load_config
+from totp_gate.core.passwords import Profile
+from totp_gate.testing import Browser, Installation
+
+NEW_CODES = f"{ACCOUNT}/new-recovery-codes"
+NEVER_MADE = "00000-00000-00000-00000-00000"
+
+
+@pytest.fixture
+def open_house(tmp_path):
+    made = Installation(echo, tmp_path, '[second_factor]\nenrollment = "first-login"\n')
+    yield made
+    made.accounts.store.close()
+
+
+@pytest.fixture
+def codes(installation, alice):
+    """The codes Alice keeps on paper."""
+    return installation.accounts.recovery.renew("alice", now=installation.clock())
+
+
+def begin(house):
+    """Somebody new enrolls; the browser is about to open the page with the codes."""
+    bob = house.add_user("bob", enrolled=False)
+    browser = house.client()
+    type_password(browser, bob)
+    answer, device = connect(house, browser, browser.get(ENROLL), bob)
+    return browser, device, answer
+
+
+def recover(browser, person, code):
+    """Type the password, then a recovery code."""
+    type_password(browser, person)
+    return press(browser, RECOVERY, RECOVERY, code=code)
+
+
+def recovered(house, person, code):
+    browser = house.client()
+    answer = recover(browser, person, code)
+    assert (answer.status_code, answer.headers["Location"]) == (303, ENROLL)
+    return browser
+
+
+class TestShowing:
+    def test_a_first_enrollment_leads_to_ten_codes(self, open_house):
+        browser, _, answer = begin(open_house)
+        assert answer.headers["Location"] == CODES
+
+        shown = codes_on(browser.get(CODES).text)
+
+        assert len(set(shown)) == 10
+        assert all(re.fullmatch(r"(?:[0-9A-Z]{5}-){4}[0-9A-Z]{5}", c) for c in shown)
+
+    def test_a_reload_shows_none(self, open_house):
+        browser, _, _ = begin(open_house)
+        page = browser.get(CODES)
+        assert page.headers["Cache-Control"] == "no-store"
+
+        again = browser.get(CODES)
+
+        assert (again.status_code, again.headers["Location"]) == (303, ACCOUNT)
+        assert codes_on(again.text) == []
+
+    def test_what_carried_them_is_gone(self, open_house):
+        browser, _, _ = begin(open_house)
+        assert cookie(browser, LOGIN_COOKIE)
+
+        browser.get(CODES)
+
+        assert cookie(browser, LOGIN_COOKIE) is None
+
+    @pytest.mark.parametrize("who", ["bob", "carol"])
+    def test_no_other_session_can_read_them(self, open_house, who):
+        browser, device, _ = begin(open_house)
+        carol = open_house.add_user("carol")
+        other = open_house.sign_in(device if who == "bob" else carol)
+        give(other, LOGIN_COOKIE, cookie(browser, LOGIN_COOKIE))
+
+        answer = other.get(CODES)
+
+        assert (answer.status_code, codes_on(answer.text)) == (303, [])
+
+    def test_nobody_who_is_not_signed_in_can_read_them(self, open_house):
+        browser, _, _ = begin(open_house)
+        stranger = open_house.client()
+        give(stranger, LOGIN_COOKIE, cookie(browser, LOGIN_COOKIE))
+
+        assert stranger.get(CODES).headers["Location"] == LOGIN
+
+    def test_they_are_in_no_cookie_and_in_no_file(self, open_house):
+        browser, _, _ = begin(open_house)
+        carried = cookie(browser, LOGIN_COOKIE)
+        shown = codes_on(browser.get(CODES).text)
+        open_house.accounts.store.close()
+
+        octets = b"".join(each.read_bytes() for each in open_house.folder.iterdir())
+
+        for code in shown:
+            for spelling in (code, code.replace("-", "")):
+                assert spelling not in carried
+                assert spelling.encode() not in octets
+
+    def test_the_way_on_is_where_one_came_for(self, open_house):
+        bob = open_house.add_user("bob", enrolled=False)
+        browser = open_house.client()
+        login = browser.get("/reports?a=1").headers["Location"]
+        form = form_on(browser.get(login).text, login)
+        typed = {"username": "bob", "password": bob.password}
+        answer = browser.post(login, data=form.fields | typed)
+        page = browser.get(answer.headers["Location"])
+        answer, _ = connect(open_house, browser, page, bob)
+
+        page = browser.get(answer.headers["Location"])
+
+        assert 'href="/reports?a=1"' in page.text
+
+
+class TestSigningIn:
+    def test_a_code_stands_for_the_authenticator(self, installation, alice, codes):
+        browser = recovered(installation, alice, codes[0])
+
+        assert browser.get("/").json["REMOTE_USER"] == "alice"
+        assert events_of(installation)[0] == ("sign-in.recovery", "success")
+
+    @pytest.mark.parametrize(
+        "spell",
+        [
+            pytest.param(str.lower, id="lower case"),
+            pytest.param(lambda code: code.replace("-", " "), id="spaces"),
+            pytest.param(lambda code: code.replace("-", ""), id="no dashes"),
+            pytest.param(lambda code: code.replace("0", "O"), id="O for 0"),
+        ],
+    )
+    def test_a_code_may_be_typed_as_people_type(
+        self, installation, alice, codes, spell
+    ):
+        recovered(installation, alice, spell(codes[0]))
+
+    def test_a_code_does_not_stand_for_the_password(self, installation, alice, codes):
+        browser = installation.client()
+        assert browser.get(RECOVERY).headers["Location"] == LOGIN
+
+        token = form_on(browser.get(LOGIN).text, LOGIN).fields["csrf_token"]
+        sent = {"code": codes[0], "csrf_token": token, "username": "alice"}
+        answer = browser.post(RECOVERY, data=sent)
+
+        assert answer.headers["Location"] == LOGIN
+        assert not is_in(browser)
+        assert installation.accounts.recovery.left("alice") == 10
+
+    def test_a_code_is_no_password(self, installation, alice, codes):
+        browser = installation.client()
+
+        typed = {"username": "alice", "password": codes[0]}
+        answer = press(browser, LOGIN, LOGIN, **typed)
+
+        assert answer.status_code == 401
+
+    def test_a_code_of_paper_is_no_code_of_an_app(self, installation, alice, codes):
+        browser = installation.client()
+        type_password(browser, alice)
+
+        answer = press(browser, CODE, CODE, code=codes[0])
+
+        assert answer.status_code == 401
+        assert installation.accounts.recovery.left("alice") == 10
+
+    def test_a_code_works_once(self, installation, alice, codes):
+        recovered(installation, alice, codes[0])
+
+        again = recover(installation.client(), alice, codes[0])
+
+        assert again.status_code == 401
+        assert "not right, or it was used before" in again.text
+
+    def test_every_code_works(self, installation, alice, codes):
+        for code in codes:
+            recovered(installation, alice, code)
+
+        assert installation.accounts.recovery.left("alice") == 0
+
+    def test_a_code_of_another_user_is_wrong(self, installation, codes):
+        bob = installation.add_user("bob")
+
+        answer = recover(installation.client(), bob, codes[0])
+
+        assert answer.status_code == 401
+        assert installation.accounts.recovery.left("alice") == 10
+
+    def test_wrong_ones_count_as_wrong_codes_do(self, installation, alice, codes):
+        browser = installation.client()
+        type_password(browser, alice)
+        for _ in range(5):
+            answer = press(browser, RECOVERY, RECOVERY, code=NEVER_MADE)
+            assert answer.status_code == 401
+        shown = form_on(browser.get(CODE).text, CODE)
+        typed = {"code": installation.code(alice)}
+        waits = browser.post(CODE, data=shown.fields | typed)
+        also = press(browser, RECOVERY, RECOVERY, code=codes[0])
+
+        assert (waits.status_code, also.status_code) == (429, 429)
+        assert 0 < int(waits.headers["Retry-After"]) <= 60
+        assert installation.accounts.recovery.left("alice") == 10
+
+    def test_wrong_codes_of_the_app_count_too(self, installation, alice, codes):
+        browser = installation.client()
+        type_password(browser, alice)
+        for _ in range(5):
+            press(browser, CODE, CODE, code="000000")
+
+        assert press(browser, RECOVERY, RECOVERY, code=codes[0]).status_code == 429
+
+    def test_a_form_that_is_too_old_is_shown_again(self, installation, alice, codes):
+        browser = installation.client()
+        type_password(browser, alice)
+
+        answer = press(browser, RECOVERY, RECOVERY, code=codes[0], csrf_token="x")
+
+        assert answer.status_code == 403
+        assert form_on(answer.text, RECOVERY)
+        assert installation.accounts.recovery.left("alice") == 10
+
+    def test_the_way_to_it_is_shown_to_who_has_codes(self, installation, alice):
+        browser = installation.client()
+        type_password(browser, alice)
+        assert RECOVERY not in browser.get(CODE).text
+
+        installation.accounts.recovery.renew("alice", now=installation.clock())
+
+        assert f'href="{RECOVERY}"' in browser.get(CODE).text
+
+
+class TestAFreshSet:
+    def test_it_kills_the_old_one(self, installation, alice, browser, codes):
+        answer = press(browser, ACCOUNT, NEW_CODES)
+        assert answer.headers["Location"] == CODES
+        fresh = codes_on(browser.get(CODES).text)
+
+        assert len(fresh) == 10
+        assert not set(fresh) & set(codes)
+        dead = recover(installation.client(), alice, codes[0])
+        assert dead.status_code == 401
+        recovered(installation, alice, fresh[0])
+
+    def test_it_needs_everything_proven_lately(self, installation, browser, codes):
+        installation.clock.tick(600)
+
+        answer = press(browser, ACCOUNT, NEW_CODES)
+
+        assert answer.headers["Location"] == f"{ACCOUNT}/confirm"
+        assert installation.accounts.recovery.spend(
+            "alice", codes[0], now=installation.clock()
+        )
+
+    def test_the_number_left_is_shown(self, installation, alice, codes):
+        browser = recovered(installation, alice, codes[0])
+
+        assert "9 recovery codes are left" in browser.get(ENROLL).text
+        assert "9 codes are left" in browser.get(ACCOUNT).text
+
+    def test_having_none_is_said(self, installation, browser):
+        assert "You have none" in browser.get(ACCOUNT).text
+
+
+class TestAnotherDevice:
+    def test_the_new_one_replaces_all_older_ones(self, installation, alice, codes):
+        second = add(installation, "alice")
+        browser = recovered(installation, alice, codes[0])
+
+        page = browser.get(ENROLL)
+        answer, device = connect(installation, browser, page, alice)
+
+        assert answer.headers["Location"] == ACCOUNT
+        assert [
+            one.name for one in installation.accounts.store.authenticators("alice")
+        ] == ["Phone"]
+        assert works(installation, device)
+        assert not works(installation, alice)
+        assert not works(installation, second)
+
+    def test_other_sessions_end_and_this_one_goes_on(
+        self, installation, alice, browser, codes
+    ):
+        other = recovered(installation, alice, codes[0])
+        assert is_in(browser)
+
+        connect(installation, other, other.get(ENROLL), alice)
+
+        assert not is_in(browser)
+        assert is_in(other)
+
+    def test_abandoning_it_keeps_the_old_one(self, installation, alice, codes):
+        browser = recovered(installation, alice, codes[0])
+        browser.get(ENROLL)
+
+        assert works(installation, alice)
+        assert len(installation.accounts.store.authenticators("alice")) == 1
+
+    def test_it_is_possible_for_half_an_hour(self, installation, alice, codes):
+        browser = recovered(installation, alice, codes[0])
+
+        installation.clock.tick(1799)
+        assert "<svg" in browser.get(ENROLL).text
+        installation.clock.tick(1)
+        assert browser.get(ENROLL).headers["Location"] == ACCOUNT
+
+    def test_it_is_possible_once(self, installation, alice, codes):
+        browser = recovered(installation, alice, codes[0])
+        connect(installation, browser, browser.get(ENROLL), alice)
+
+        assert browser.get(ENROLL).headers["Location"] == ACCOUNT
+
+    def test_only_the_session_of_that_user_may(self, installation, alice, codes):
+        browser = recovered(installation, alice, codes[0])
+        bob = installation.sign_in(installation.add_user("bob"))
+        give(bob, LOGIN_COOKIE, cookie(browser, LOGIN_COOKIE))
+
+        assert bob.get(ENROLL).headers["Location"] == ACCOUNT
+
+    def test_the_next_sign_in_tells_of_both(self, installation, alice, codes):
+        browser = recovered(installation, alice, codes[0])
+        _, device = connect(installation, browser, browser.get(ENROLL), alice)
+
+        installation.clock.tick(30)
+        later = installation.client()
+        type_password(later, device)
+        said = later.get(CODE).text
+
+        assert "a recovery code was used" in said
+        assert "an authenticator was connected" in said
+
+
+def add(house, name):
+    """Connect a further authenticator, behind the pages."""
+    from totp_gate.testing import Person
+
+    factors = house.accounts.factors
+    factor = factors.draw()
+    ready = factors.sealed(factor, name, name="second", last=-1, now=house.clock())
+    house.accounts.store.add_authenticator(ready, only=False)
+    return Person(name, "correct horse battery", factor.seed)
+
+
+@pytest.fixture
+def twin(installation):
+    """A second process on the same state."""
+    gate = Gate(
+        installation.app,
+        load_config(installation.path),
+        clock=installation.clock,
+        profile=Profile.cheap_for_tests(),
+    )
+    yield gate
+    gate.accounts.store.close()
+
+
+def at_once(calls):
+    """Run all *calls* in threads that begin together; return what they return."""
+    gate = threading.Barrier(len(calls))
+    results = []
+
+    def run(call):
+        gate.wait()
+        results.append(call())
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == len(calls)
+    return results
+
+
+def test_of_twenty_who_spend_one_code_one_wins(installation, twin, codes):
+    both = [installation.accounts.recovery, twin.accounts.recovery]
+    now = installation.clock()
+
+    won = at_once(
+        [
+            lambda part=both[n % 2]: part.spend("alice", codes[0], now=now)
+            for n in range(20)
+        ]
+    )
+
+    assert sorted(won) == [False] * 19 + [True]
+    assert installation.accounts.recovery.left("alice") == 9
+
+
+def test_of_those_who_type_one_code_at_once_one_gets_in(
+    installation, twin, alice, codes
+):
+    sends, browsers = [], []
+    for n in range(10):
+        browser = Browser(installation.gate if n % 2 else twin)
+        type_password(browser, alice)
+        form = form_on(browser.get(RECOVERY).text, RECOVERY)
+        sent = form.fields | {"code": codes[0]}
+        sends.append(lambda b=browser, s=sent: b.post(RECOVERY, data=s).status_code)
+        browsers.append(browser)
+
+    answers = at_once(sends)
+
+    assert answers.count(303) == 1
+    assert set(answers) <= {303, 401, 429}
+    assert sum(is_in(browser) for browser in browsers) == 1
