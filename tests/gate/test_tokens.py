@@ -205,6 +205,24 @@ def test_inside_its_scope_a_token_opens(ask, make, scope, method, path):
     assert ask(make(**scope)[0], path, method=method).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("sent", "asked"),
+    [
+        pytest.param({"User-Agent": "git/2.39.5"}, True, id="git"),
+        pytest.param({"User-Agent": "Mozilla/5.0"}, False, id="browser"),
+        pytest.param({"User-Agent": ""}, False, id="nobody says"),
+        pytest.param({"User-Agent": "x", "Origin": "https://a.b"}, False, id="page"),
+        pytest.param({"User-Agent": "x", "Sec-Fetch-Mode": "cors"}, False, id="script"),
+    ],
+)
+def test_only_what_is_no_browser_is_asked_for_basic(installation, sent, asked):
+    answer = installation.client().get("/", headers=PROGRAM | sent)
+
+    offered = answer.headers.getlist("WWW-Authenticate")
+    assert answer.status_code == 401
+    assert any(each.startswith("Basic ") for each in offered) is asked
+
+
 def test_an_expired_token_opens_nothing(installation, ask, make):
     text, _ = make(life=30)
     assert ask(text).status_code == 200

@@ -24,6 +24,8 @@ _INSUFFICIENT = (
     ', error="insufficient_user_authentication"'
     ', error_description="A fresh code is needed"'
 )
+_BASIC = 'Basic realm="totp_gate", charset="UTF-8"'
+_OF_A_BROWSER = ("HTTP_SEC_FETCH_MODE", "HTTP_ORIGIN", "HTTP_X_REQUESTED_WITH")
 _NOT_A_PLACE = ("/favicon.ico", "/robots.txt", "/apple-touch-icon", "/sw.js")
 _NO_PAGES = (".js", ".mjs", ".css", ".map", ".ico", ".png", ".svg", ".woff2", ".json")
 
@@ -77,9 +79,10 @@ class Admission:
         answer = Answer(
             json.dumps(said) + "\n", status=401, content_type="application/json"
         )
-        return self._pages.finish(
-            answer, [("Gate-Login-URL", url), ("WWW-Authenticate", authenticate)]
-        )
+        added = [("Gate-Login-URL", url), ("WWW-Authenticate", authenticate)]
+        if owed is None and _is_no_browser(environ):
+            added.append(("WWW-Authenticate", _BASIC))
+        return self._pages.finish(answer, added)
 
     def nothing(self) -> Answer:
         """Return the answer to ``OPTIONS *``: the gate is there, and says no more."""
@@ -104,6 +107,17 @@ class Admission:
             return None
         wanted = f"{raw}?{query}" if query else raw
         return safe_next(wanted, origins=[origin.text], prefix=self._prefix)
+
+
+def _is_no_browser(environ: WSGIEnvironment) -> bool:
+    """Tell whether to say that Basic would do, with an app token for the password.
+
+    git and curl send what they have only if asked; a browser would ask its user for it.
+    """
+    if any(key in environ for key in _OF_A_BROWSER):
+        return False
+    agent = environ.get("HTTP_USER_AGENT", "")
+    return bool(agent) and not agent.startswith("Mozilla/")
 
 
 def login_url(prefix: str, place: str | None, page: str = "/login") -> str:
