@@ -27,6 +27,7 @@ from totp_gate.web.arrival import NEVER, Arrivals, Caller, check_upgrade
 from totp_gate.web.forward import ANSWER, Forward
 from totp_gate.web.held import HeldPages, Resend
 from totp_gate.web.judgement import Asked, Judgement
+from totp_gate.web.jwks import Assertions
 from totp_gate.web.outgoing import Outgoing
 from totp_gate.web.pages import Answer
 from totp_gate.web.request import CookieNames, PageRequest
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _ALLOW = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-_STATUS = frozenset({"/healthz", "/readyz", "/metrics"})
+_STATUS = frozenset({"/healthz", "/readyz", "/metrics", "/jwks.json"})
 _log = logging.getLogger("totp_gate")
 
 
@@ -50,6 +51,7 @@ class Parts:
         prefix: where its own pages live.
         identity: names of the identity headers.
         clock: Unix seconds.
+        assertions: states in a header who asks; None: nothing does.
     """
 
     origins: tuple[Origin, ...]
@@ -65,6 +67,7 @@ class Parts:
     audit: Audit
     clock: Callable[[], float]
     meter: Meter = field(default_factory=Meter)
+    assertions: Assertions | None = None
 
 
 class GateMiddleware:
@@ -80,6 +83,7 @@ class GateMiddleware:
         self._outgoing = Outgoing(self._cookie_names)
         self._nobody["totp_gate.filter_headers"] = self._outgoing.clean
         self._judgement = parts.judgement
+        self._assertions = parts.assertions
         self._forward = Forward(
             arrivals=parts.arrivals,
             prefix=parts.prefix,
@@ -174,6 +178,8 @@ class GateMiddleware:
         else:
             environ.update(live.environ)
             environ["totp_gate.filter_headers"] = self._outgoing.clean
+            if self._assertions is not None and caller.origin is not None:
+                self._assertions.put(environ, live, caller.origin)
         environ.update(caller.forwarded)
         if cookie is not None:
             environ["HTTP_COOKIE"] = cookie

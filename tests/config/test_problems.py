@@ -121,6 +121,8 @@ IDENTITY_CASES = [
         for name in ("Host", "cookie", "Authorization", "Content-Length", "Connection", "X-Forwarded-For", "Sec-Fetch-Mode")
     ),
     bad("one header for two", IDENTITY + 'name = "remote-user"', "identity.name (line 4)", "same header as user"),
+    bad("an assertion in place of the user", IDENTITY + 'assertion = "remote-user"', "identity.assertion (line 4)", "same header as user"),
+    bad("app tokens as an identity", IDENTITY + 'user = "Gate-Token"', "identity.user (line 4)", "meaning of its own"),
 ]  # fmt: skip
 
 USER_CASES = [

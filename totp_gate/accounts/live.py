@@ -43,10 +43,12 @@ class Live:
         alive: False once it was revoked, or has to be read anew.
         permits: until when which requests may pass, kept by the gate.
         scope: the app token this stands on, or None for a session.
+        assertions: by origin, when it was made and its text; kept by the gate.
     """
 
     __slots__ = (
         "alive",
+        "assertions",
         "environ",
         "permits",
         "scope",
@@ -73,6 +75,7 @@ class Live:
         self.write_at = session.seen + limits.write_every
         self.scope: AppToken | None = None
         self.permits: dict[tuple[str | None, ...], float] = {}
+        self.assertions: dict[str, tuple[float, str]] = {}
         self.alive = True
 
 

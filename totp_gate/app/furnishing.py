@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from totp_gate.accounts.live import LiveSessions
 from totp_gate.app.accounts import Accounts
 from totp_gate.config import Config
+from totp_gate.core.assertion import Signer
 from totp_gate.core.headers import Networks, plain
 from totp_gate.core.policy import Policy
 from totp_gate.gate import Parts
@@ -20,6 +21,7 @@ from totp_gate.web.enrollment import EnrollmentPages
 from totp_gate.web.entrance import Entrance
 from totp_gate.web.held import HeldPages
 from totp_gate.web.judgement import Judgement
+from totp_gate.web.jwks import Assertions, KeyPages
 from totp_gate.web.loops import Loops
 from totp_gate.web.onward import Onward
 from totp_gate.web.pages import Pages
@@ -73,13 +75,15 @@ def furnish(accounts: Accounts, checks: Mapping[str, Check]) -> Parts:
         audit=desk.audit,
         clock=accounts.clock,
         meter=accounts.meter,
+        assertions=_assertions(accounts),
     )
 
 
 def identity_headers(config: Config) -> tuple[str, ...]:
     """Return the names of the headers that tell the application who asks."""
     section = config.identity
-    return (section.user, section.groups, section.name, section.email)
+    names = (section.user, section.groups, section.name, section.email)
+    return (*names, section.assertion) if section.assertion else names
 
 
 def pages_of(config: Config) -> Pages:
@@ -150,6 +154,7 @@ def _routes(
             meter=accounts.meter,
             insiders=Networks(config.metrics.networks),
         ),
+        keys=KeyPages(desk, _signer(accounts)),
     )
 
 
@@ -184,12 +189,33 @@ def _held(accounts: Accounts, desk: Desk) -> HeldPages:
     return HeldPages(desk, accounts.held, accounts.tokens)
 
 
+def _signer(accounts: Accounts) -> Signer | None:
+    """Return what signs assertions, where they are wanted."""
+    if not accounts.config.identity.assertion:
+        return None
+    return Signer(accounts.ring.derive("assertion"))
+
+
+def _assertions(accounts: Accounts) -> Assertions | None:
+    config = accounts.config
+    signer = _signer(accounts)
+    if signer is None:
+        return None
+    return Assertions(
+        signer,
+        header=config.identity.assertion,
+        issuer=config.origins[0].text,
+        clock=accounts.clock,
+    )
+
+
 class _Identity:
     """What the application is told about a session."""
 
     def __init__(self, config: Config) -> None:
         self.headers = identity_headers(config)
-        self._keys = ["HTTP_" + name.upper().replace("-", "_") for name in self.headers]
+        named = self.headers[:4]
+        self._keys = ["HTTP_" + name.upper().replace("-", "_") for name in named]
 
     def dress(self, session: Session, user: User) -> dict[str, object]:
         """Return the environ entries of a request of *session*."""

@@ -19,8 +19,8 @@ from totp_gate.core.urls import clean_host, split_port
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+){0,5}", re.ASCII)
 _TAKEN_WORDS = """
     accept age allow authorization cache-control connection cookie cookie2 date dnt etag
-    expect expires from host http2-settings keep-alive last-modified link location
-    max-forwards origin pragma range referer server set-cookie te trailer
+    expect expires from gate-token host http2-settings keep-alive last-modified link
+    location max-forwards origin pragma range referer server set-cookie te trailer
     transfer-encoding upgrade user-agent vary via warning www-authenticate
     x-csrftoken x-http-method-override x-requested-with x-request-id
 """
@@ -133,10 +133,13 @@ class IdentitySection(Section):
     groups: str = setting("Remote-Groups", "header with the groups, comma separated")
     name: str = setting("Remote-Name", "header with the name for people")
     email: str = setting("Remote-Email", "header with the e-mail address")
+    assertion: str = setting("", "header with a signed JWT of all this; empty: none")
 
-    @field_validator("user", "groups", "name", "email")
+    @field_validator("user", "groups", "name", "email", "assertion")
     @classmethod
-    def _read_header(cls, value: str) -> str:
+    def _read_header(cls, value: str, info: ValidationInfo) -> str:
+        if not value and info.field_name == "assertion":
+            return value
         if len(value) > 64 or not _HEADER.fullmatch(value):
             raise ValueError(
                 "is no safe header name: write letters and digits with single hyphens"

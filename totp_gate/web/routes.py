@@ -13,6 +13,7 @@ from totp_gate.web.account import AccountPages
 from totp_gate.web.desk import DONE, Desk
 from totp_gate.web.enrollment import EnrollmentPages
 from totp_gate.web.held import HeldPages
+from totp_gate.web.jwks import KeyPages
 from totp_gate.web.pages import Answer
 from totp_gate.web.proof import ProofPages
 from totp_gate.web.request import PageRequest
@@ -40,6 +41,7 @@ class Routes:
         held: HeldPages,
         proof: ProofPages,
         status: StatusPages,
+        keys: KeyPages,
     ) -> None:
         self._desk = desk
         self._pages: dict[str, dict[str, Page]] = {
@@ -63,6 +65,7 @@ class Routes:
                 "POST": proof.change_password,
             },
             **{page: {"POST": act} for page, act in account.actions().items()},
+            "/jwks.json": {"GET": keys.show},
             "/healthz": {"GET": status.alive},
             "/readyz": {"GET": status.ready},
             "/metrics": {"GET": status.figures},
