@@ -32,6 +32,7 @@ from totp_gate.telemetry.opening import open_audit
 from totp_gate.telemetry.watch import WatchedPasswords, watched_store
 from totp_gate.users.base import Directory
 from totp_gate.users.combined import Combined
+from totp_gate.users.htpasswd import HtpasswdUsers
 from totp_gate.users.stored import StoredUsers
 from totp_gate.users.toml import FileUsers
 
@@ -239,6 +240,9 @@ def _ask(store: Store, meter: Meter, *, idle: int, hard: int) -> None:
 
 
 def _directory(config: Config, store: Store) -> Directory:
-    combined = Combined([FileUsers(config.file_users()), StoredUsers(store)])
+    directories: list[Directory] = [FileUsers(config.file_users())]
+    if config.gate.htpasswd:
+        directories.append(HtpasswdUsers(Path(config.gate.htpasswd)))
+    combined = Combined([*directories, StoredUsers(store)])
     combined.check()
     return combined

@@ -16,24 +16,15 @@ from totp_gate.config.problems import translate
 from totp_gate.config.users import UserEntry
 from totp_gate.core.headers import plain
 from totp_gate.core.names import skeleton
-from totp_gate.core.passwords import understands
 from totp_gate.model import User
+from totp_gate.users import htpasswd
+from totp_gate.users.htpasswd import weakness
 
 COLUMNS = ("name", "display", "email", "groups", "password_hash")
 MOST_PROBLEMS = 20
 """Problems of a file that are shown; the rest is counted."""
 
 _PROGRESS = 1000
-_WEAK = (
-    (re.compile(r"\$apr1\$"), "MD5 (apr1)"),
-    (re.compile(r"\{SHA\}"), "SHA-1 without salt"),
-    (re.compile(r"\{SSHA\}"), "SHA-1 (SSHA)"),
-    (re.compile(r"\$1\$"), "MD5 (crypt)"),
-    (re.compile(r"\$5\$"), "SHA-256 (crypt)"),
-    (re.compile(r"\$6\$"), "SHA-512 (crypt)"),
-    (re.compile(r"[./0-9A-Za-z]{13}\Z"), "DES (crypt)"),
-)
-
 Row = tuple[int, Mapping[str, object]]
 
 
@@ -107,9 +98,8 @@ def _judge(
 ) -> User | str:
     stored = str(fields.get("password_hash", ""))
     name = plain(str(fields.get("name", "")), 64)
-    if stored and not understands(stored):
-        weak = (scheme for pattern, scheme in _WEAK if pattern.match(stored))
-        what = next(weak, "plain text, or unknown")
+    what = weakness(stored) if stored else ""
+    if what:
         remedy = "make it bcrypt (htpasswd -B), or leave the hash out and send a link"
         return f"the password hash of {name} is {what}: {remedy}"
     own = fields.get("groups", [])
@@ -168,14 +158,11 @@ def _csv_rows(text: str) -> Iterator[Row]:
 
 
 def _htpasswd_rows(text: str) -> Iterator[Row]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        content = line.strip()
-        if not content or content.startswith("#"):
-            continue
-        name, colon, stored = content.partition(":")
-        if not colon or not stored:
-            raise Refused(
-                f"Line {number} is not name:hash. (For CSV, the first line must name"
-                f" the columns: {', '.join(COLUMNS)}.)"
-            )
-        yield number, {"name": name, "password_hash": stored}
+    try:
+        for number, name, stored in htpasswd.lines(text):
+            yield number, {"name": name, "password_hash": stored}
+    except ValueError as error:
+        raise Refused(
+            f"{str(error).capitalize()}. (For CSV, the first line must name the"
+            f" columns: {', '.join(COLUMNS)}.)"
+        ) from error

@@ -88,6 +88,7 @@ class GateSection(Section):
         False, "plain http on purpose: cookies lose Secure, pages show a banner"
     )
     theme: Folder = setting("", "folder whose templates go before the shipped ones")
+    htpasswd: TextFile = setting("", "htpasswd file of further users, bcrypt only")
 
     @field_validator("name")
     @classmethod

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
 from totp_gate.errors import ConfigError
 from totp_gate.model import User, canonical_name
+from totp_gate.users.credentials import credential_of
 
 
 class FileUsers:
@@ -35,7 +35,7 @@ class FileUsers:
             elif name in self._users:
                 reason = f"{name} is there twice (spelling aside); remove one"
                 problems.append((f"users.{number}.name", reason))
-            credential = user.credential or _credential(user.password_hash)
+            credential = user.credential or credential_of(user.password_hash)
             self._users[name] = replace(
                 user,
                 name=name,
@@ -57,9 +57,3 @@ class FileUsers:
     def renew_hash(self, name: str, old: str, new: str) -> bool:  # noqa: ARG002
         """Return False: the file belongs to whoever wrote it."""
         return False
-
-
-def _credential(password_hash: str | None) -> str:
-    """Return what changes with the hash and does not tell it."""
-    text = "totp_gate user of the file\n" + (password_hash or "")
-    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,106 @@
+"""Users of an htpasswd file: read once, never written.
+
+Only hashes that are safe today count (bcrypt, as ``htpasswd -B`` writes them, and what
+``core.passwords`` understands). The weaker ones of forty years are named and refused:
+whoever copies such a file has the passwords in it within hours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from totp_gate.core.names import refusal
+from totp_gate.core.passwords import understands
+from totp_gate.errors import ConfigError
+from totp_gate.model import User, canonical_name
+from totp_gate.users.credentials import credential_of
+
+_WEAK = (
+    (re.compile(r"\$apr1\$"), "MD5 (apr1)"),
+    (re.compile(r"\{SHA\}"), "SHA-1 without salt"),
+    (re.compile(r"\{SSHA\}"), "SHA-1 (SSHA)"),
+    (re.compile(r"\$1\$"), "MD5 (crypt)"),
+    (re.compile(r"\$5\$"), "SHA-256 (crypt)"),
+    (re.compile(r"\$6\$"), "SHA-512 (crypt)"),
+    (re.compile(r"[./0-9A-Za-z]{13}\Z"), "DES (crypt)"),
+)
+
+
+def lines(text: str) -> Iterator[tuple[int, str, str]]:
+    """Yield line number, name and hash of each user in *text*.
+
+    Raises:
+        ValueError: a line is not ``name:hash``; the text names it.
+    """
+    for number, line in enumerate(text.split("\n"), start=1):
+        content = line.strip()
+        if not content or content.startswith("#"):
+            continue
+        name, colon, stored = content.partition(":")
+        if not colon or not stored:
+            raise ValueError(f"line {number} is not name:hash")
+        yield number, name, stored
+
+
+def weakness(stored: str) -> str:
+    """Return what a hash that is not understood is called; empty: it is understood."""
+    if understands(stored):
+        return ""
+    weak = (scheme for pattern, scheme in _WEAK if pattern.match(stored))
+    return next(weak, "plain text, or unknown")
+
+
+class HtpasswdUsers:
+    """A ``Directory`` of the users in an htpasswd file.
+
+    As with users of the settings file, a change counts after a reload.
+
+    Raises:
+        ConfigError: the file cannot be used; all that is wrong is named.
+    """
+
+    source = "htpasswd"
+
+    def __init__(self, path: Path) -> None:
+        self._users: dict[str, User] = {}
+        problems = list(self._read(path))
+        if problems:
+            raise ConfigError([("gate.htpasswd", reason) for reason in problems])
+
+    def find(self, name: str) -> User | None:
+        """Return the user called *name*, or None."""
+        return self._users.get(name)
+
+    def everyone(self) -> list[User]:
+        """Return all users of the file, by name."""
+        return sorted(self._users.values(), key=lambda user: user.name)
+
+    def renew_hash(self, name: str, old: str, new: str) -> bool:  # noqa: ARG002
+        """Return False: the file belongs to whoever wrote it."""
+        return False
+
+    def _read(self, path: Path) -> Iterator[str]:
+        try:
+            found = list(lines(path.read_text("utf-8")))
+        except (OSError, ValueError) as error:
+            yield f"{path} cannot be used ({error}): mend it"
+            return
+        for number, typed, stored in found:
+            name = canonical_name(typed)
+            wrong = refusal(name)
+            weak = weakness(stored)
+            if wrong:
+                yield f"line {number}: the name {wrong}"
+            elif name in self._users:
+                yield f"line {number}: {name} is there twice; remove one"
+            elif weak:
+                yield f"line {number}: the hash of {name} is {weak}: run htpasswd -B"
+            self._users[name] = User(
+                name=name,
+                password_hash=stored,
+                credential=credential_of(stored),
+                display=typed if typed != name else "",
+                source=self.source,
+            )
