@@ -113,11 +113,11 @@ class AccountPages:
 
     def end_session(self, request: PageRequest) -> Answer:
         """End one other session of the owner."""
-        live, which = self._take(request, "end_session")
+        live, sent = self._take(request, "end_session")
         if isinstance(live, Answer):
             return live
-        if self._owner.end_session(live.user.name, which):
-            self._note(request, live, "session-ended", which[:12])
+        if self._owner.end_session(live.user.name, sent["id"]):
+            self._note(request, live, "session-ended", sent["id"][:12])
         return self._back()
 
     def end_others(self, request: PageRequest) -> Answer:
@@ -131,20 +131,20 @@ class AccountPages:
 
     def rename_authenticator(self, request: PageRequest) -> Answer:
         """Give an authenticator another name."""
-        live, which = self._take(request, "rename_authenticator", "name")
+        live, sent = self._take(request, "rename_authenticator", "name")
         if isinstance(live, Answer):
             return live
-        name = plain(request.form("csrf_token", "id", "name")["name"].strip(), 64)
-        if name and self._owner.rename_authenticator(live.user, which, name):
+        name = plain(sent["name"].strip(), 64)
+        if name and self._owner.rename_authenticator(live.user, sent["id"], name):
             self._note(request, live, "authenticator-renamed", name)
         return self._back()
 
     def remove_authenticator(self, request: PageRequest) -> Answer:
         """Remove an authenticator that is not the last; other sessions end."""
-        live, which = self._take(request, "remove_authenticator", sensitive=True)
+        live, sent = self._take(request, "remove_authenticator", sensitive=True)
         if isinstance(live, Answer):
             return live
-        if self._owner.remove_authenticator(live.session, which):
+        if self._owner.remove_authenticator(live.session, sent["id"]):
             self._note(request, live, "authenticator-removed")
         return self._back()
 
@@ -182,21 +182,20 @@ class AccountPages:
 
     def forget_browser(self, request: PageRequest) -> Answer:
         """End the trust in a browser."""
-        live, which = self._take(request, "forget_browser")
+        live, sent = self._take(request, "forget_browser")
         if isinstance(live, Answer):
             return live
-        if self._browsers.forget(live.user.name, which):
+        if self._browsers.forget(live.user.name, sent["id"]):
             self._note(request, live, "browser-forgotten")
         return self._back()
 
     def _take(
         self, request: PageRequest, form: str, *more: str, sensitive: bool = False
-    ) -> tuple[Live | Answer, str]:
-        """Return whose form it is and what it is about; or the answer that refuses."""
-        live, sent = take(
+    ) -> tuple[Live | Answer, dict[str, str]]:
+        """Return whose form it is and what it says; or the answer that refuses."""
+        return take(
             self._desk, self._owner, request, _FORMS[form], *more, sensitive=sensitive
         )
-        return live, sent.get("id", "")
 
     def _authenticators(self, live: Live) -> list[dict[str, object]]:
         known = self._owner.factors.of(live.user)

@@ -9,7 +9,7 @@ from totp_gate.accounts.guessing import Wait
 from totp_gate.accounts.live import Live
 from totp_gate.accounts.owner import Owner
 from totp_gate.accounts.signin import Wrong
-from totp_gate.errors import Conflict
+from totp_gate.errors import NotFound
 from totp_gate.web.admit import AUTHENTICATE
 from totp_gate.web.desk import DOCUMENT_ELSEWHERE, FORM_TOO_OLD, Desk
 from totp_gate.web.entrance import Entrance
@@ -56,7 +56,10 @@ class ProofPages:
             return wrong
         if wrong is not None:
             return self._confirm_form(request, live, wrong)
-        token = self._owner.renew(live.session, live.user, now=request.now)
+        try:
+            token = self._owner.renew(live.session, live.user, now=request.now)
+        except NotFound:
+            return self._desk.go(self._desk.link("/login"))
         return self._desk.go(
             self._desk.link("/account"),
             [self._desk.bake(self._desk.names.session, token)],
@@ -66,6 +69,8 @@ class ProofPages:
         """Return the form for a new password."""
         if request.live is None:
             return self._desk.go(self._desk.link("/login"))
+        if request.live.user.source != "store":
+            return self._elsewhere(request)
         return self._password_form(request, request.live)
 
     def change_password(self, request: PageRequest) -> Answer:
@@ -79,6 +84,8 @@ class ProofPages:
         refused = self._refuse(request, live, form["csrf_token"], _PASSWORD)
         if refused is not None:
             return refused
+        if live.user.source != "store":
+            return self._elsewhere(request)
         wrong = self._objection(form, live.user.name) or self._judge(
             request, live, form["current_password"], form["code"]
         )
@@ -100,14 +107,23 @@ class ProofPages:
             token = self._owner.change_password(
                 live.session, live.user, password, now=request.now
             )
-        except Conflict:
-            return self._password_form(request, live, _ELSEWHERE)
+        except NotFound:
+            return self._desk.go(self._desk.link("/login"))
         self._desk.audit.event(
             request, "password-changed", "success", user=live.user.name
         )
         names = self._desk.names
         cookies = [self._desk.bake(names.session, token)]
         return self._desk.go(self._desk.link("/account"), cookies)
+
+    def _elsewhere(self, request: PageRequest) -> Answer:
+        return self._desk.trouble.answer(
+            request.environ,
+            403,
+            title="Your password is not changed here",
+            message=_ELSEWHERE,
+            home_url=self._desk.link("/account"),
+        )
 
     def _judge(
         self, request: PageRequest, live: Live, password: str, code: str

@@ -139,6 +139,7 @@ def authenticator(one: Authenticator, *, removable: bool) -> dict[str, object]:
         "created": when(one.created) if one.created else "in the settings",
         "used": when(one.used) if one.used else None,
         "removable": removable,
+        "renamable": bool(one.sealed),
     }
 
 
