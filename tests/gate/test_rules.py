@@ -261,6 +261,11 @@ def test_those_a_rule_names_may_pass(gate, staff, other):
     assert echo.calls == 1
 
 
+def test_an_escape_that_means_itself_changes_nothing(staff, other):
+    assert ask(staff, "/%61dmin/users").status_code == 200
+    assert ask(other, "/%61dmin/users").status_code == 403
+
+
 def test_a_rule_is_held_to_wherever_a_session_is_carried(staff):
     """What was permitted to a session from one address is not from another."""
     assert ask(staff, "/admin/x").status_code == 200

@@ -210,6 +210,28 @@ def test_nothing_is_asked_where_the_session_is_enough(browser):
     assert answer.headers["Location"] == "/x"
 
 
+def test_a_window_that_closes_itself_asks_first(gate, alice, browser):
+    """A single-page application opens it, and its place says nothing about the rule."""
+    page = "/_gate/second-factor?next=/_gate/done"
+    assert browser.get(page).status_code == 200
+
+    answer = submit(browser, page, code=gate.code(alice))
+
+    assert answer.headers["Location"] == "/_gate/done"
+    assert passes(browser, "/admin/x")
+
+
+def test_a_form_that_met_a_rule_with_an_age_is_not_lost(gate, alice, browser):
+    sent = {"Origin": "https://app.example.com"}
+    answer = browser.post("/admin/save", data={"text": "long"}, headers=sent)
+    assert answer.headers["Gate-Held"] == "1"
+
+    answer = submit(browser, answer.headers["Location"], code=gate.code(alice))
+
+    assert answer.headers["Location"] == "/_gate/held"
+    assert "POST /admin/save" in browser.get("/_gate/held").text
+
+
 def test_a_form_of_another_tab_leads_on_where_the_code_was_typed(gate, alice, browser):
     page = "/_gate/second-factor?next=/admin/x"
     token = re.search(r'name="csrf_token" value="([^"]+)"', browser.get(page).text)[1]

@@ -12,7 +12,7 @@ from totp_gate.accounts.owner import Owner
 from totp_gate.accounts.signin import Wrong
 from totp_gate.errors import NotFound
 from totp_gate.web.admit import AUTHENTICATE
-from totp_gate.web.desk import DOCUMENT_ELSEWHERE, FORM_TOO_OLD, Desk
+from totp_gate.web.desk import DOCUMENT_ELSEWHERE, DONE, FORM_TOO_OLD, Desk
 from totp_gate.web.entrance import Entrance
 from totp_gate.web.onward import Onward
 from totp_gate.web.pages import Answer
@@ -43,7 +43,7 @@ class StepUpPages:
     def show(self, request: PageRequest) -> Answer:
         """Return the form for the code; none where the session is enough."""
         place = self._desk.place(request)
-        if place is not None and self._onward.is_open(request, place):
+        if place is not None and self._is_enough(request, place):
             return self._desk.go(place)
         if request.live is None:
             return self._signin.show_second_factor(request)
@@ -75,7 +75,12 @@ class StepUpPages:
             return self._form(request, live, status=401, notice=_WRONG)
         self._note(request, live, "success")
         cookie = self._desk.bake(self._desk.names.session, result)
-        return self._desk.go(self._desk.place(request) or "/", [cookie])
+        return self._desk.go(self._entrance.onward(request, live.user), [cookie])
+
+    def _is_enough(self, request: PageRequest, place: str) -> bool:
+        """Tell whether there is nothing to ask; a window that closes itself asks."""
+        closing = place == self._desk.link(DONE)
+        return not closing and self._onward.is_open(request, place)
 
     def _refuse(self, request: PageRequest, live: Live, token: str) -> Answer | None:
         """Return the answer to a form that is not ours, or None where it is."""
@@ -86,7 +91,7 @@ class StepUpPages:
         if desk.forms.check(token, PAGE, live.session.id, now=request.now):
             return None
         place = desk.place(request)
-        if place is not None and self._onward.is_open(request, place):
+        if place is not None and self._is_enough(request, place):
             # A page left open while another tab typed the code: nothing to ask.
             return desk.go(place)
         desk.audit.event(request, "form-refused", "failure", detail=PAGE)
