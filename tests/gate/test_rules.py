@@ -218,6 +218,7 @@ def test_no_spelling_leads_out_of_the_public(gate, raw):
         "/pub/",
         "/pub/x",
         "/pub/%78",
+        "/%70ub/x",
         "/pub/a/b?c=/admin/x",
         "/read",
         "/hook?kind=ping&a=1",
