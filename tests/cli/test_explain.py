@@ -177,3 +177,14 @@ def test_check_warns_of_rules_that_decide_nothing_or_too_much(ruled: Terminal):
     assert "and says public instead" in result.stderr
     assert "warning: rules.all: lets everybody in everywhere" in result.stderr
     assert "rules: 7" in result.stdout
+
+
+def test_check_warns_of_rules_for_people_there_are_not(ruled: Terminal):
+    who = 'users = ["alice", "carol"]\ngroups = ["staff"]\n'
+    write_settings(ruled.folder, f'[[rules]]\nname = "admin"\n{who}')
+
+    told = ruled.run("check").stderr
+
+    assert "warning: rules.admin.users: there is no user called carol" in told
+    assert "warning: rules.admin.groups: nobody is in the group staff" in told
+    assert "alice" not in told

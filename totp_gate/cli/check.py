@@ -18,6 +18,7 @@ from totp_gate.errors import ConfigError, GateError
 if TYPE_CHECKING:
     from totp_gate.config import Config
     from totp_gate.core.keys import KeyRing
+    from totp_gate.model import User
 
 _PATIENCE = 2.0
 
@@ -134,6 +135,7 @@ class Findings:
             known = {key.id for key in accounts.ring.keys}
             sealed = accounts.store.authenticators(None)
         self.summary["users"] = f"{len(users)} ({in_file} in the settings file)"
+        self._see_named(config, users)
         if not users:
             reason = "there is nobody who could sign in: totp-gate user add NAME"
             self.warnings.append(("users", reason))
@@ -141,6 +143,18 @@ class Findings:
         if lost:
             reason = f"does not hold the key of {lost} stored secret(s): put it back"
             self.warnings.append(("gate.keys_file", reason))
+
+    def _see_named(self, config: Config, users: list[User]) -> None:
+        """Warn of rules for people there are not: a misspelt name opens to nobody."""
+        names = {each.name for each in users}
+        groups = {group for each in users for group in each.groups}
+        for rule in config.access_rules():
+            for name in sorted(rule.users - names):
+                reason = f"there is no user called {name}: correct it, or add them"
+                self.warnings.append((f"rules.{rule.name}.users", reason))
+            for group in sorted(rule.groups - groups):
+                reason = f"nobody is in the group {group}: correct it, or put them in"
+                self.warnings.append((f"rules.{rule.name}.groups", reason))
 
     def _try(self, work: Any) -> Any:
         """Return what *work* returns; what is wrong becomes a problem, and None."""
