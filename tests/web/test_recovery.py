@@ -1,10 +1,10 @@
 """Recovery codes: shown once, used once, and the way to another device."""
 
 import re
-import threading
 
 import pytest
 
+from tests.accounts.crowd import at_once
 from tests.applications import echo
 from tests.web.forms import (
     ACCOUNT,
@@ -28,7 +28,7 @@ from tests.web.forms import (
 from totp_gate.app import Gate
 from totp_gate.config import load_config
 from totp_gate.core.passwords import Profile
-from totp_gate.testing import Browser, Installation
+from totp_gate.testing import Browser, Installation, Person
 
 NEW_CODES = f"{ACCOUNT}/new-recovery-codes"
 NEVER_MADE = "00000-00000-00000-00000-00000"
@@ -360,8 +360,6 @@ class TestAnotherDevice:
 
 def add(house, name):
     """Connect a further authenticator, behind the pages."""
-    from totp_gate.testing import Person
-
     factors = house.accounts.factors
     factor = factors.draw()
     ready = factors.sealed(factor, name, name="second", last=-1, now=house.clock())
@@ -380,24 +378,6 @@ def twin(installation):
     )
     yield gate
     gate.accounts.store.close()
-
-
-def at_once(calls):
-    """Run all *calls* in threads that begin together; return what they return."""
-    gate = threading.Barrier(len(calls))
-    results = []
-
-    def run(call):
-        gate.wait()
-        results.append(call())
-
-    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(results) == len(calls)
-    return results
 
 
 def test_of_twenty_who_spend_one_code_one_wins(installation, twin, codes):

@@ -1,0 +1,257 @@
+"""Attempts are counted before they are judged, and nobody is counted for another."""
+
+import pytest
+
+from tests.accounts.crowd import at_once
+from totp_gate.accounts.guessing import LONGEST_WAIT, Attempt, Guessing, Visitor, Wait
+from totp_gate.core import throttle
+from totp_gate.errors import Overloaded
+from totp_gate.stores.sql import open_store
+
+NOW = 1_700_000_000.0
+STRANGER = Visitor(address="192.0.2.1")
+OTHER = Visitor(address="198.51.100.7")
+KNOWN = Visitor(address="192.0.2.1", device="f00d")
+
+
+@pytest.fixture
+def store():
+    store = open_store("sqlite://", now=lambda: NOW)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def guessing(store):
+    return Guessing(store=store, params=throttle.Guessing(), key=b"k" * 32)
+
+
+def fail(
+    guessing,
+    times,
+    *,
+    kind="password",
+    name="alice",
+    visitor=STRANGER,
+    known=True,
+    now=NOW,
+):
+    """Begin attempts that are wrong; return what the last was answered with."""
+    for _ in range(times):
+        answer = guessing.begin(kind, name, visitor, known=known, now=now)
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("kind", "free"),
+    [pytest.param("password", 6, id="password"), pytest.param("code", 5, id="code")],
+)
+def test_a_few_failures_cost_nothing(guessing, kind, free):
+    assert isinstance(fail(guessing, free, kind=kind), Attempt)
+
+    assert isinstance(fail(guessing, 1, kind=kind), Wait)
+
+
+def test_a_wait_says_how_long_and_then_it_is_over(guessing):
+    wait = fail(guessing, 7)
+    assert (wait.seconds, wait.hard) == (4, False)
+
+    assert isinstance(fail(guessing, 1, now=NOW + 3.9), Wait)
+    assert isinstance(fail(guessing, 1, now=NOW + 4), Attempt)
+
+
+def test_what_is_not_judged_is_not_counted(guessing, store):
+    fail(guessing, 50)
+
+    assert store.count("password:alice").failures == 6
+
+
+def test_passwords_and_codes_are_counted_apart(guessing):
+    fail(guessing, 7)
+
+    assert isinstance(fail(guessing, 1, kind="code"), Attempt)
+
+
+def test_users_are_counted_apart(guessing):
+    fail(guessing, 7)
+
+    assert isinstance(fail(guessing, 1, name="bob"), Attempt)
+
+
+def test_an_address_is_counted_over_all_users(guessing):
+    for n in range(30):
+        assert isinstance(fail(guessing, 1, name=f"user{n}"), Attempt)
+
+    assert isinstance(fail(guessing, 1, name="one more"), Wait)
+    assert isinstance(fail(guessing, 1, name="one more", visitor=OTHER), Attempt)
+
+
+def test_a_right_attempt_takes_back_itself_and_no_other(guessing, store):
+    fail(guessing, 2)
+
+    fail(guessing, 1).was_right()
+
+    assert store.count("password:alice").failures == 2
+    assert store.count("address:192.0.2.1").failures == 2
+
+
+def test_an_attempt_whose_judge_breaks_down_is_taken_back(guessing, store):
+    with pytest.raises(Overloaded), fail(guessing, 1):
+        raise Overloaded("too much")
+
+    assert store.count("password:alice").failures == 0
+
+
+def test_an_attempt_that_is_judged_stays_counted(guessing, store):
+    with fail(guessing, 1):
+        pass
+
+    assert store.count("password:alice").failures == 1
+
+
+@pytest.mark.parametrize(
+    ("clear", "left"),
+    [
+        pytest.param(
+            lambda guessing: guessing.succeeded("alice", STRANGER),
+            (0, 0),
+            id="a complete sign-in forgives both",
+        ),
+        pytest.param(
+            lambda guessing: guessing.password_succeeded("alice"),
+            (0, 3),
+            id="a password alone forgives passwords",
+        ),
+        pytest.param(
+            lambda guessing: guessing.unlock("alice"),
+            (0, 0),
+            id="unlocking forgives both",
+        ),
+        pytest.param(
+            lambda guessing: guessing.unlock("bob"),
+            (2, 3),
+            id="unlocking somebody else",
+        ),
+    ],
+)
+def test_what_is_forgiven(guessing, store, clear, left):
+    fail(guessing, 2)
+    fail(guessing, 3, kind="code")
+
+    clear(guessing)
+
+    kinds = ("password", "code")
+    assert tuple(store.count(f"{kind}:alice").failures for kind in kinds) == left
+    assert store.count("address:192.0.2.1").failures == 5
+
+
+def test_unlocking_says_whether_there_was_anything(guessing):
+    assert not guessing.unlock("alice")
+    fail(guessing, 1)
+
+    assert guessing.unlock("alice")
+
+
+def test_codes_end_for_good_after_the_hundredth(guessing):
+    now = NOW
+    for _ in range(100):
+        now += 3600
+        assert isinstance(
+            fail(guessing, 1, kind="code", now=now, visitor=OTHER), Attempt
+        )
+
+    wait = fail(guessing, 1, kind="code", now=now + 365 * 86_400)
+
+    assert wait == Wait(LONGEST_WAIT, hard=True)
+    assert guessing.waits("alice", now=now) == {"code": Wait(LONGEST_WAIT, hard=True)}
+
+
+class TestKnownBrowsers:
+    def test_strangers_do_not_close_its_way(self, guessing):
+        fail(guessing, 7)
+
+        assert isinstance(fail(guessing, 1, visitor=KNOWN), Attempt)
+        assert isinstance(fail(guessing, 1, kind="code", visitor=KNOWN), Attempt)
+
+    def test_its_failures_count_against_itself_alone(self, guessing, store):
+        fail(guessing, 3, visitor=KNOWN)
+
+        assert store.count("device:f00d").failures == 3
+        assert store.count("password:alice").failures == 0
+        assert store.count("address:192.0.2.1").failures == 0
+
+    def test_it_waits_when_it_fails(self, guessing):
+        assert isinstance(fail(guessing, 11, visitor=KNOWN), Attempt)
+
+        assert fail(guessing, 1, visitor=KNOWN) == Wait(4)
+        assert isinstance(fail(guessing, 1), Attempt)
+
+    def test_a_complete_sign_in_forgives_it(self, guessing, store):
+        fail(guessing, 5, visitor=KNOWN)
+
+        guessing.succeeded("alice", KNOWN)
+
+        assert store.count("device:f00d").failures == 0
+
+    def test_after_the_hundredth_it_is_a_stranger(self, guessing, store):
+        now = NOW
+        for _ in range(100):
+            now += 900
+            assert isinstance(fail(guessing, 1, visitor=KNOWN, now=now), Attempt)
+        assert store.count("password:alice").failures == 0
+
+        attempt = fail(guessing, 1, visitor=KNOWN, now=now)
+
+        assert isinstance(attempt, Attempt)
+        assert store.count("password:alice").failures == 1
+        attempt.was_right()
+        assert store.count("password:alice").failures == 0
+        assert store.count("device:f00d").failures == 100
+
+
+class TestUnknownNames:
+    def test_they_wait_like_known_ones(self, guessing):
+        assert isinstance(fail(guessing, 6, name="nobody", known=False), Attempt)
+
+        assert fail(guessing, 1, name="nobody", known=False) == Wait(4)
+
+    def test_no_count_shows_them(self, guessing, store):
+        fail(guessing, 1, name="hunter2", known=False)
+
+        keys = [one.key for one in store.counts("", at_least=1)]
+
+        assert len(keys) == 2
+        assert not any("hunter2" in key for key in keys)
+
+    def test_few_are_kept(self, store):
+        params = throttle.Guessing(most_strangers=10)
+        guessing = Guessing(store=store, params=params, key=b"k" * 32)
+        for n in range(600):
+            visitor = Visitor(address=f"10.0.{n // 250}.{n % 250}")
+            fail(guessing, 1, name=f"nobody{n}", known=False, visitor=visitor)
+
+        assert len(store.counts("password:?", at_least=1)) < 300
+
+    def test_they_are_not_listed_as_locked(self, guessing):
+        fail(guessing, 7, name="nobody", known=False)
+        fail(guessing, 7, name="alice", visitor=OTHER)
+
+        assert guessing.locked(now=NOW) == ["alice"]
+        assert guessing.locked(now=NOW + 4) == []
+
+
+def test_who_has_to_wait_is_told_per_step(guessing):
+    assert guessing.waits("alice", now=NOW) == {}
+    fail(guessing, 7)
+
+    assert guessing.waits("alice", now=NOW) == {"password": Wait(4)}
+
+
+def test_of_many_at_once_no_more_are_judged_than_the_budget_allows(tmp_path):
+    store = open_store(f"sqlite:///{tmp_path / 'gate.db'}", now=lambda: NOW)
+    guessing = Guessing(store=store, params=throttle.Guessing(), key=b"k" * 32)
+
+    answers = at_once([lambda: fail(guessing, 1, kind="code")] * 20)
+    store.close()
+
+    assert sum(isinstance(one, Attempt) for one in answers) == 5
