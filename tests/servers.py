@@ -247,11 +247,12 @@ class Nginx(Server):
 
     Args:
         server: what stands inside ``server { ... }``, without ``listen``;
-            ``{folder}`` is replaced by the folder of this server.
+            ``{folder}`` is replaced by the folder of this server. Empty: *http* has
+            a server that listens on ``port``.
         http: what stands beside it inside ``http { ... }``.
     """
 
-    def __init__(self, server: str, *, http: str = "", port: int = 0) -> None:
+    def __init__(self, server: str = "", *, http: str = "", port: int = 0) -> None:
         super().__init__(port=port)
         self.server = server
         self.http = http
@@ -266,14 +267,60 @@ class Nginx(Server):
             for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
         user = "user root;" if os.getuid() == 0 else ""
+        server = ""
+        if self.server:
+            inside = self.server.replace("{folder}", folder)
+            server = f"server {{ listen 127.0.0.1:{self.port};\n{inside}\n}}"
         configuration = self.folder / "nginx.conf"
         configuration.write_text(
             f"{user} daemon off; worker_processes 1; pid {folder}/nginx.pid;\n"
             f"error_log {folder}/stderr warn;\n"
             "events { worker_connections 4096; }\n"
-            f"http {{ access_log off; {paths}\n{self.http}\n"
-            f"server {{ listen 127.0.0.1:{self.port};\n"
-            f"{self.server.replace('{folder}', folder)}\n}}\n}}\n"
+            f"http {{ access_log off; {paths}\n{self.http}\n{server}\n}}\n"
         )
         error_log = f"{folder}/stderr"
         return ["nginx", "-c", str(configuration), "-p", folder, "-e", error_log]
+
+
+class Caddy(Server):
+    """Caddy with the sites of *configuration*, one of which listens on *port*."""
+
+    def __init__(self, configuration: str, *, port: int) -> None:
+        super().__init__(port=port)
+        self.configuration = configuration
+
+    def command(self) -> list[str]:
+        """Return caddy's command line, once its configuration is written."""
+        if shutil.which("caddy") is None:
+            raise FileNotFoundError("caddy is not installed")
+        path = self.folder / "Caddyfile"
+        path.write_text(f"{{\n\tadmin off\n}}\n{self.configuration}")
+        return ["caddy", "run", "--adapter", "caddyfile", "--config", str(path)]
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment; what Caddy keeps, it keeps in its own folder."""
+        return os.environ | {
+            "HOME": str(self.folder),
+            "XDG_DATA_HOME": str(self.folder),
+            "XDG_CONFIG_HOME": str(self.folder),
+        }
+
+
+class Serve(Server):
+    """``totp-gate serve`` for the settings *path*, as people run it."""
+
+    def __init__(self, path: Path, *, port: int = 0, workers: int = 1) -> None:
+        super().__init__(port=port)
+        self.path = path
+        self.workers = workers
+
+    def command(self) -> list[str]:
+        """Return its command line."""
+        return [
+            *(sys.executable, "-m", "totp_gate", "--config", str(self.path), "serve"),
+            *("--bind", f"127.0.0.1:{self.port}", "--workers", str(self.workers)),
+        ]
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment, with the repository on the path of imports."""
+        return os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}

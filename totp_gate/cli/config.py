@@ -63,8 +63,11 @@ def _for_web_servers(command: Command) -> Command:
 @click.option(
     "--listen", metavar="ADDRESS", help="Where nginx listens. Default: the port."
 )
-@click.option("--certificate", metavar="FILE", help="Default: /etc/ssl/HOST.pem.")
-@click.option("--certificate-key", metavar="FILE", help="Default: /etc/ssl/HOST.key.")
+@click.option(
+    "--certificate",
+    metavar="FILE",
+    help="Its key lies beside it, ending in .key. Default: /etc/ssl/HOST.pem.",
+)
 @click.option(
     "--cache",
     metavar="FOLDER",
@@ -88,13 +91,11 @@ def for_nginx(
 
     found = _around(parts.config, upstream, gate)
     listen, cache = options["listen"], options["cache"]
-    certificate, key = options["certificate"], options["certificate_key"]
     found["origins"] = [
         {
             **_described(origin),
             "listen": [plain(listen)] if listen else _listening(origin),
-            "certificate": plain(certificate or f"/etc/ssl/{origin.host}.pem"),
-            "certificate_key": plain(key or f"/etc/ssl/{origin.host}.key"),
+            "certificate": _certificate(origin, options["certificate"]),
         }
         for origin in parts.config.origins
     ]
@@ -218,6 +219,12 @@ def _described(origin: Origin) -> dict[str, Any]:
         "host": origin.host,
         "authority": origin.text.partition("://")[2],
     }
+
+
+def _certificate(origin: Origin, file: str | None) -> tuple[str, str]:
+    """Return the files of a certificate and of its key."""
+    path = Path(plain(file or f"/etc/ssl/{origin.host}.pem"))
+    return str(path), str(path.with_suffix(".key"))
 
 
 def _listening(origin: Origin) -> list[str]:

@@ -1,0 +1,207 @@
+"""What holds behind every web server that asks; each of them has a file of its own."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect as open_socket
+
+from tests.integration.fronts import COOKIE, Front, memory_of
+from tests.visitor import Visitor
+
+MIB = 1 << 20
+UPLOAD = 256 * MIB
+SPELLINGS = [
+    "Remote-User",
+    "remote-user",
+    "REMOTE-USER",
+    "Remote_User",
+    "remote_user",
+    "Remote.User",
+    "Remote~User",
+    "Remote|User",
+    "Remote_Groups",
+    "Remote-Groups",
+    "Remote-Name",
+    "Remote-Email",
+    "Remote.Email",
+]
+
+
+class Asking:
+    """The contract; a subclass has the fixtures ``front`` and ``alice``."""
+
+    def test_a_stranger_signs_in_and_comes_back(self, front: Front):
+        person = front.person(f"guest-{front.kind}")
+        visitor = Visitor(front.origin)
+        sent = visitor.get("/reports?year=2026&q=a%20b")
+        front.app.heads.clear()
+
+        assert sent.status == 303
+        assert sent.location.endswith(
+            "/_gate/login?next=/reports%3Fyear%3D2026%26q%3Da%2520b"
+        )
+        asked = visitor.submit(
+            sent.location, username=person.name, password=person.password
+        )
+        back = visitor.submit(asked.location, code=front.installation.code(person))
+        assert back.status == 303
+        assert back.location == "/reports?year=2026&q=a%20b"
+        assert front.app.heads == []
+        page = visitor.get(back.location)
+        assert page.status == 200
+        assert "GET /reports?year=2026&q=a%20b HTTP" in page.text
+        assert front.received()["Remote-User"] == person.name
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS", "DELETE"])
+    @pytest.mark.parametrize("target", ["/", "/a?b=c", "/_gate%2flogin", "//x", "/%2e"])
+    def test_nothing_of_a_stranger_arrives(self, front: Front, method, target):
+        front.app.heads.clear()
+
+        answer = front.ask(target, method=method)
+
+        assert answer.status in {303, 308, 400, 401, 403, 404}
+        assert front.app.heads == []
+
+    def test_a_program_is_told(self, front: Front):
+        answer = front.ask("/api", "Accept: application/json")
+
+        assert answer.status == 401
+        assert json.loads(answer.body)["error"] == "login_required"
+        assert answer.all("WWW-Authenticate")[0].startswith("Cookie ")
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS", "PROPFIND"])
+    def test_every_method_of_somebody_signed_in_arrives(self, front, alice, method):
+        answer = front.ask("/a%2Fb?c", method=method, visitor=alice, body=b"")
+
+        assert answer.status == 200
+        assert front.app.heads[-1].startswith(f"{method} /a%2Fb?c ".encode())
+
+    @pytest.mark.parametrize("target", ["/page", "/public/page"])
+    @pytest.mark.parametrize("name", SPELLINGS)
+    def test_nobody_brings_a_name_along(self, front, alice, name, target):
+        answer = front.ask(target, f"{name}: mallory", visitor=alice)
+
+        assert answer.status == 200
+        assert "mallory" not in str(front.received())
+        assert front.received()["Remote-User"] == "alice"
+
+    @pytest.mark.parametrize("name", SPELLINGS)
+    def test_nobody_brings_a_name_along_where_everybody_may(self, front, name):
+        assert front.ask("/public/a", f"{name}: mallory").status == 200
+        assert "mallory" not in str(front.received())
+        assert not front.received().get("Remote-User")
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            "Connection: close, Remote-User",
+            "Connection: Cookie, X-Forwarded-For",
+            "X-Original-URL: http://127.0.0.1/public/a",
+            "X-Original-Method: GET",
+            "X-Forwarded-Uri: /public/a",
+            "X-Forwarded-Method: GET",
+            "X-Forwarded-Host: elsewhere.example",
+            "X-Forwarded-For: 10.9.8.7",
+            "Sec-Gate-Echo: 0",
+            "User-Agent: kube-probe/1.0",
+            "Upgrade: h2c",
+        ],
+    )
+    def test_no_header_opens_the_door(self, front, header):
+        front.app.heads.clear()
+
+        assert front.ask("/page", header).status != 200
+        assert front.app.heads == []
+
+    def test_the_visitors_address_is_not_the_visitors_word(self, front, alice):
+        front.ask("/page", "X-Forwarded-For: 10.9.8.7", visitor=alice)
+
+        assert "10.9.8.7" not in front.received()["X-Forwarded-For"]
+
+    def test_the_application_never_sees_the_gates_cookies(self, front, alice):
+        session = f"{COOKIE}={alice.cookies[COOKIE]}"
+        front.ask("/page", f"Cookie: theme=dark; {session}; a=b")
+
+        assert front.received()["Cookie"] == "theme=dark; a=b"
+
+    def test_the_applications_own_authorization_arrives(self, front, alice):
+        front.ask("/page", "Authorization: Bearer theirs", visitor=alice)
+
+        assert front.received()["Authorization"] == "Bearer theirs"
+
+    def test_a_token_lets_a_program_in_and_stays_with_the_gate(self, front):
+        person = front.person(f"robot-{front.kind}")
+        now = front.installation.clock()
+        tokens = front.installation.accounts.app_tokens
+        text, _ = tokens.make(
+            person.name, "ci", now=now, expires=now + 600, paths=["/api/*"]
+        )
+        for header in (f"Gate-Token: {text}", f"Authorization: Bearer {text}"):
+            inside = front.ask("/api/a", header)
+            received = front.received()
+            outside = front.ask("/page", header)
+
+            assert (inside.status, outside.status) == (200, 403)
+            assert text not in str(received)
+            assert received["Remote-User"] == person.name
+
+    def test_a_websocket_passes(self, front, alice):
+        cookie = {"Cookie": f"{COOKIE}={alice.cookies[COOKIE]}"}
+        with open_socket(
+            f"ws://127.0.0.1:{front.port}/socket",
+            additional_headers=cookie,
+            origin=front.origin,
+        ) as socket:
+            socket.send("hello")
+
+            assert socket.recv(timeout=10) == "hello"
+
+    @pytest.mark.parametrize("who", ["a stranger", "a page of another site"])
+    def test_a_websocket_is_closed_to(self, front, alice, who):
+        front.app.heads.clear()
+        cookie = {"Cookie": f"{COOKIE}={alice.cookies[COOKIE]}"}
+        stranger = who == "a stranger"
+        with pytest.raises(InvalidStatus) as refused:
+            open_socket(
+                f"ws://127.0.0.1:{front.port}/socket",
+                additional_headers={} if stranger else cookie,
+                origin=front.origin if stranger else "https://evil.example",
+            )
+
+        assert refused.value.response.status_code in {401, 403}
+        assert front.app.heads == []
+
+    def test_a_long_upload_passes_and_takes_no_memory(self, front, alice):
+        pids = [front.server.pid, *front.server.children]
+        pids += [front.gate.pid, *front.gate.children]
+        front.upload(MIB, alice)
+        before = memory_of(pids)
+
+        answer = front.upload(UPLOAD, alice)
+
+        assert answer.status == 200
+        assert answer.body.startswith(b"%d\n" % UPLOAD)
+        assert memory_of(pids) - before < 32 * MIB
+
+    @pytest.mark.parametrize("page", ["nginx", "forward", "envoy/public/a", "answer"])
+    def test_visitors_have_no_business_at_the_endpoints(self, front, alice, page):
+        answer = front.ask(f"/_gate/auth/{page}", "Sec-Gate-Echo: 1", visitor=alice)
+
+        assert answer.status == 404
+        assert not answer.all("Remote-User")
+
+    def test_no_service_worker_takes_over_the_gates_pages(self, front, alice):
+        answer = front.ask("/sw.js", visitor=alice)
+
+        assert answer.status == 200
+        assert not answer.all("Service-Worker-Allowed")
+
+    def test_signing_out_is_felt_at_once(self, front):
+        visitor = front.sign_in(front.person(f"leaver-{front.kind}"))
+        assert visitor.get("/page").status == 200
+        assert visitor.submit("/_gate/logout").status in {200, 303}
+
+        assert visitor.get("/page").status == 303

@@ -1,0 +1,49 @@
+"""Caddy with the printed configuration, in front of the gate and an application."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.asking import Asking
+from tests.integration.fronts import Front, until_refused
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory, program):
+    program("caddy")
+    with Front(tmp_path_factory.mktemp("caddy"), "caddy") as front:
+        yield front
+
+
+@pytest.fixture(scope="module")
+def alice(front):
+    return front.sign_in(front.person("alice"))
+
+
+class TestCaddy(Asking):
+    """Caddy keeps the contract."""
+
+
+def test_the_end_of_a_session_is_felt_at_once(front):
+    visitor = front.sign_in(front.person("short"))
+    assert front.ask("/page", visitor=visitor).status == 200
+    front.installation.accounts.store.end_sessions("short")
+
+    assert until_refused(front, visitor) < 2
+
+
+def test_a_dead_gate_is_a_closed_one(front, alice):
+    front.app.heads.clear()
+    front.gate.kill()
+    try:
+        statuses = {
+            front.ask(target, visitor=visitor, method=method).status
+            for target in ("/closed-1", "/public/closed-2")
+            for method in ("GET", "POST", "OPTIONS")
+            for visitor in (alice, None)
+        }
+    finally:
+        front.gate.start()
+
+    assert statuses == {502}
+    assert front.app.heads == []

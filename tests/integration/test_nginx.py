@@ -1,0 +1,117 @@
+"""nginx with the printed configuration, in front of the gate and an application."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.asking import Asking
+from tests.integration.fronts import Front, until_refused
+
+CACHE_SECONDS = 5
+FEED_SECONDS = 1
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory, program):
+    program("nginx")
+    with Front(tmp_path_factory.mktemp("nginx"), "nginx") as front:
+        yield front
+
+
+@pytest.fixture(scope="module")
+def alice(front):
+    return front.sign_in(front.person("alice"))
+
+
+class TestNginx(Asking):
+    """nginx keeps the contract."""
+
+
+def test_an_ambiguous_path_is_refused(front, alice):
+    front.app.heads.clear()
+
+    for target in ("/public/..%2fpage", "/public/%2e%2e/page", "/public/%252e%252e/x"):
+        assert front.ask(target, visitor=alice).status in {400, 403}
+    assert front.app.heads == []
+
+
+def test_the_end_of_a_session_is_felt_within_the_seconds_of_the_cache(front):
+    visitor = front.sign_in(front.person("short"))
+    assert front.ask("/page", visitor=visitor).status == 200
+    front.installation.accounts.store.end_sessions("short")
+
+    assert until_refused(front, visitor) < CACHE_SECONDS + FEED_SECONDS + 2
+
+
+def test_answers_are_repeated_but_for_the_same_request_only(front, alice):
+    asked = ["/repeat", "/repeat?x", "/repeat/"]
+    for target in asked:
+        front.ask(target, visitor=alice)
+    front.gate.kill()
+    try:
+        repeated = [front.ask(target, visitor=alice).status for target in asked]
+        others = [
+            front.ask("/repeat").status,
+            front.ask("/repeat", method="POST", visitor=alice).status,
+            front.ask("/repeat", "Origin: https://evil.example", visitor=alice).status,
+            front.ask("/repeat", "Gate-Token: tg_x", visitor=alice).status,
+            front.ask("/repeat", "Authorization: Basic x", visitor=alice).status,
+            front.ask("/repeat", "Upgrade: websocket", visitor=alice).status,
+            front.ask("/other", visitor=alice).status,
+        ]
+    finally:
+        front.gate.start()
+
+    assert repeated == [200, 200, 200]
+    assert set(others) == {500}
+
+
+def test_an_answer_is_not_repeated_for_long_by_a_gate_that_is_gone(front, alice):
+    front.ask("/page", visitor=alice)
+    front.gate.kill()
+    try:
+        took = until_refused(front, alice)
+    finally:
+        front.gate.start()
+
+    assert took < CACHE_SECONDS + 2
+
+
+@pytest.mark.parametrize("sign", ["|", "", "-", ":", "/"])
+def test_no_two_requests_share_an_answer(front, sign):
+    """A key of cookie, origin, method and target could be put together in two ways."""
+    key = sign.join(["", front.origin, "GET", ""])
+    assert front.ask(f"/public/a?{key}/page").status == 200
+    front.app.heads.clear()
+
+    assert front.ask("/page", f"Cookie: {key}/public/a?").status != 200
+    assert front.app.heads == []
+
+
+def test_a_dead_gate_is_a_closed_one(front, alice):
+    front.app.heads.clear()
+    front.gate.kill()
+    try:
+        statuses = {
+            front.ask(target, visitor=visitor, method=method).status
+            for target in ("/closed-1", "/public/closed-2")
+            for method in ("GET", "POST", "OPTIONS")
+            for visitor in (alice, None)
+        }
+    finally:
+        front.gate.start()
+
+    assert statuses == {500}
+    assert front.app.heads == []
+
+
+def test_a_form_that_met_the_end_of_a_session_is_kept(front):
+    visitor = front.sign_in(front.person("writer"))
+    front.installation.accounts.store.end_sessions("writer")
+    front.app.heads.clear()
+
+    kept = visitor.post("/comment", text="long " * 2000)
+
+    assert kept.status == 303
+    assert kept.headers["Gate-Held"] == "1"
+    assert front.app.heads == []
