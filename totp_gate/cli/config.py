@@ -94,7 +94,7 @@ def for_nginx(
     found["origins"] = [
         {
             **_described(origin),
-            "listen": [plain(listen)] if listen else _listening(origin),
+            "listen": _listening(origin, listen),
             "certificate": _certificate(origin, options["certificate"]),
         }
         for origin in parts.config.origins
@@ -117,7 +117,7 @@ def for_caddy(
     Example: totp-gate config caddy --upstream http://127.0.0.1:5000
     """
     found = _around(parts.config, upstream, gate)
-    found["listen"] = plain(listen) if listen else None
+    found["listen"] = None if listen is None else plain(listen)
     found["misspelt"] = _beginnings(found["identity"])
     _warn_of_strangers(parts.config, found["peer"], "Caddy")
     _print("caddy.conf", found)
@@ -227,7 +227,9 @@ def _certificate(origin: Origin, file: str | None) -> tuple[str, str]:
     return str(path), str(path.with_suffix(".key"))
 
 
-def _listening(origin: Origin) -> list[str]:
+def _listening(origin: Origin, address: str | None) -> list[str]:
+    if address is not None:
+        return [plain(address)]
     return [str(origin.port), f"[::]:{origin.port}"]
 
 

@@ -1,0 +1,162 @@
+"""Ready configurations: for these settings, harmless, and with what they need."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from tests.cli.conftest import Terminal
+from totp_gate.testing import write_settings
+
+UPSTREAM = '[upstream]\nurl = "http://127.0.0.1:5000"\n'
+SERVERS = ["nginx", "caddy", "traefik"]
+TRUSTED = {"trusted_proxies": ["127.0.0.1"]}
+
+
+@pytest.fixture
+def ready(terminal: Terminal) -> Terminal:
+    """A terminal in a folder whose settings name an application."""
+    write_settings(terminal.folder, UPSTREAM, gate=TRUSTED)
+    return terminal
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_it_is_written_for_these_settings(terminal: Terminal, server):
+    settings = (
+        '[upstream]\nurl = "http://10.0.0.9:5001"\n'
+        '[server]\nbind = "127.0.0.1:9000"\n[identity]\nuser = "X-Who"\n'
+    )
+    origins = ["https://app.example.com", "https://b.example.com:8443"]
+    gate = TRUSTED | {"origin": origins, "prefix": "/door"}
+    write_settings(terminal.folder, settings, gate=gate)
+
+    told = terminal.do("config", server)
+
+    for part in ("app.example.com", "b.example.com", "10.0.0.9:5001", "127.0.0.1:9000"):
+        assert part in told
+    assert "/door/auth/" in told
+    assert "X-Who" in told
+    assert " /_gate" not in told
+    written = [line for line in told.splitlines() if not line.strip().startswith("#")]
+    assert "remote_user" not in "\n".join(written).lower()
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_options_go_over_the_settings(ready: Terminal, server):
+    places = ("--upstream", "http://app:5002", "--gate", "http://gate:9001")
+
+    told = ready.do("config", server, *places)
+
+    assert "app:5002" in told
+    assert "gate:9001" in told
+    assert ":5000" not in told
+
+
+@pytest.mark.parametrize("server", ["nginx", "caddy"])
+def test_a_web_server_that_is_not_trusted_is_warned_of(terminal: Terminal, server):
+    write_settings(terminal.folder, UPSTREAM, gate={"trusted_proxies": ["10.0.0.1"]})
+
+    result = terminal.run("config", server)
+
+    assert result.exit_code == 0
+    assert 'gate.trusted_proxies: does not hold "127.0.0.1"' in result.stderr
+
+
+def test_who_listens_on_a_socket_is_trusted_by_that_word(terminal: Terminal):
+    settings = UPSTREAM + '[server]\nbind = "unix:gate.sock"\n'
+    write_settings(terminal.folder, settings, gate=TRUSTED)
+
+    result = terminal.run("config", "nginx")
+
+    assert f"server unix:{terminal.folder}/gate.sock;" in result.stdout
+    assert 'does not hold "unix"' in result.stderr
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_an_application_has_to_be_named(terminal: Terminal, server):
+    complaint = terminal.refused("config", server, code=2)
+
+    assert "--upstream http://127.0.0.1:5000" in complaint
+
+
+def test_traefik_reaches_no_socket(ready: Terminal):
+    words = ("config", "traefik", "--upstream", "unix:/run/app.sock")
+
+    assert "no unix socket" in ready.refused(*words, code=2)
+
+
+@pytest.mark.parametrize("value", ["a b", "a;b", "a{b", "a\nb", 'a"b', "$a", "%h", ""])
+@pytest.mark.parametrize(
+    "words", [("nginx", "--cache"), ("nginx", "--listen"), ("systemd", "--user")]
+)
+def test_nothing_that_means_something_is_written_down(ready: Terminal, words, value):
+    assert "choose another name" in ready.refused("config", *words, value, code=2)
+
+
+def test_nginx_has_the_certificate_and_its_key(ready: Terminal):
+    told = ready.do("config", "nginx", "--certificate", "/etc/tls/a.pem")
+
+    assert "ssl_certificate     /etc/tls/a.pem;" in told
+    assert "ssl_certificate_key /etc/tls/a.key;" in told
+    assert "listen 443 ssl;" in told
+    assert "return 308 https://app.example.com$request_uri;" in told
+
+
+def test_an_application_over_https_is_verified(terminal: Terminal):
+    settings = '[upstream]\nurl = "https://app.internal"\nhost = "upstream"\n'
+    write_settings(terminal.folder, settings, gate=TRUSTED)
+
+    nginx, caddy = terminal.do("config", "nginx"), terminal.do("config", "caddy")
+
+    assert "proxy_ssl_verify on;" in nginx
+    assert "proxy_ssl_name app.internal;" in nginx
+    assert 'proxy_set_header Host              "app.internal";' in nginx
+    assert "tls_server_name app.internal" in caddy
+    assert "header_up Host app.internal" in caddy
+
+
+@pytest.mark.parametrize("server", ["caddy", "traefik"])
+@pytest.mark.parametrize("name", ["Remote-User", "X-Auth-Request-User"])
+def test_every_other_spelling_of_a_name_is_removed(terminal: Terminal, server, name):
+    settings = f'{UPSTREAM}[identity]\nuser = "{name}"\n'
+    write_settings(terminal.folder, settings, gate=TRUSTED)
+
+    told = terminal.do("config", server)
+
+    pattern = r"request_header -(\S+)\*" if server == "caddy" else r'"(\S+)": ""'
+    removed = re.findall(pattern, told)
+    first, _, last = name.rpartition("-")
+    for sign in "_.":
+        misspelt = f"{first}{sign}{last}"
+        assert any(misspelt.startswith(start) for start in removed)
+    assert not any(name.startswith(start) for start in removed)
+
+
+def test_the_unit_names_what_it_writes_and_nothing_else(ready: Terminal):
+    told = ready.do("config", "systemd")
+
+    assert f"ReadWritePaths={ready.folder}\n" in told
+    assert f"--config {ready.path} serve\n" in told
+    assert "ProtectSystem=strict" in told
+
+
+def test_systemd_takes_the_unit(ready: Terminal):
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd is not installed")
+    unit = ready.folder / "totp_gate_test.service"
+    told = ready.do("config", "systemd", "--user", "root")
+    unit.write_text(told)
+
+    judged = subprocess.run(
+        ["systemd-analyze", "verify", str(unit)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert judged.stderr == ""
+    assert judged.returncode == 0
