@@ -450,6 +450,33 @@ class TestThePassword:
         assert is_in(other)
         assert works(installation, alice)
 
+    @pytest.mark.parametrize(
+        ("typed", "fields"),
+        [
+            pytest.param(
+                {"password": "short", "password_again": "short"},
+                {"password"},
+                id="poor",
+            ),
+            pytest.param(
+                {"password_again": NEW + "x"}, {"password_again"}, id="typed twice"
+            ),
+            pytest.param(
+                {"code": "000000"},
+                {"current_password", "password", "password_again", "code"},
+                id="not told which",
+            ),
+        ],
+    )
+    def test_the_field_that_is_wrong_is_marked(
+        self, installation, alice, browser, typed, fields
+    ):
+        text = change(installation, browser, alice, **typed).text
+
+        marked = re.findall(r'name="(\w+)"[^>]* aria-invalid="true"', text)
+        assert set(marked) == fields
+        assert text.count(" autofocus") == 1
+
     def test_a_poor_password_costs_no_code(self, installation, alice, browser):
         poor = {"password": "short", "password_again": "short"}
         change(installation, browser, alice, **poor)

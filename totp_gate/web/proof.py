@@ -18,7 +18,11 @@ from totp_gate.web.request import PageRequest
 
 _CONFIRM = "/account/confirm"
 _PASSWORD = "/account/password"  # noqa: S105 - a path
-_WHAT = "What you are about to do needs your password and a fresh code."
+_WHAT = (
+    "What you want to do needs your password and a fresh code first. Then press the "
+    "button for it again."
+)
+_DIFFERENT = "The two new passwords are not the same. Please type them again."
 _WRONG = "That did not match. Check the password, and wait for the next code."
 _ELSEWHERE = (
     "Your password is kept in the settings of this place. Ask whoever looks after it."
@@ -84,23 +88,22 @@ class ProofPages:
         refused = self._refuse(request, live, form["csrf_token"], _PASSWORD)
         if refused is not None:
             return refused
-        if live.user.source != "store":
-            return self._elsewhere(request)
-        wrong = self._objection(form, live.user.name) or self._judge(
-            request, live, form["current_password"], form["code"]
-        )
+        poor = self._objection(form, live.user.name)
+        if poor is not None:
+            return self._password_form(request, live, *poor)
+        wrong = self._judge(request, live, form["current_password"], form["code"])
         if isinstance(wrong, Answer):
             return wrong
         if wrong is not None:
             return self._password_form(request, live, wrong)
         return self._changed(request, live, form["password"])
 
-    def _objection(self, form: Mapping[str, str], user: str) -> str | None:
-        """Return what speaks against the new password, or None."""
+    def _objection(self, form: Mapping[str, str], user: str) -> tuple[str, str] | None:
+        """Return what speaks against the new password, and in which field, or None."""
         if form["password"] != form["password_again"]:
-            return "The two new passwords are not the same. Please type them again."
+            return _DIFFERENT, "password_again"
         reasons = self._enrollment.judge(form["password"], user)
-        return " ".join(reasons) if reasons else None
+        return (" ".join(reasons), "password") if reasons else None
 
     def _changed(self, request: PageRequest, live: Live, password: str) -> Answer:
         try:
@@ -154,7 +157,8 @@ class ProofPages:
     ) -> Answer | None:
         ours = self._desk.forms.check(token, page, live.session.id, now=request.now)
         if ours and request.is_from_here():
-            return None
+            kept_here = page != _PASSWORD or live.user.source == "store"
+            return None if kept_here else self._elsewhere(request)
         self._desk.audit.event(
             request, "form-refused", "failure", user=live.user.name, detail=page
         )
@@ -176,7 +180,11 @@ class ProofPages:
         )
 
     def _password_form(
-        self, request: PageRequest, live: Live, notice: str | None = None
+        self,
+        request: PageRequest,
+        live: Live,
+        notice: str | None = None,
+        field: str | None = None,
     ) -> Answer:
         return self._desk.pages.render(
             "change_password.html",
@@ -184,6 +192,7 @@ class ProofPages:
             user=live.user.display or live.user.name,
             form=self._desk.form(request, _PASSWORD, live.session.id),
             notice=notice,
+            notice_field=field,
             username=live.user.name,
             min_length=self._enrollment.requirements.min_length,
         )

@@ -33,7 +33,7 @@ _SYSTEMS = (
 )
 _SAID = {
     ("sign-in.password", "failure"): "A wrong password was typed",
-    ("sign-in.password", "success"): "The password was typed",
+    ("sign-in.password", "success"): "The right password was typed",
     ("sign-in.code", "success"): "Signed in",
     ("sign-in.code", "failure"): "A wrong code was typed after the right password",
     ("sign-in.recovery", "success"): "Signed in with a recovery code",
