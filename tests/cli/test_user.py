@@ -353,3 +353,19 @@ def test_every_event_of_a_command_is_in_the_inventory():
 
     assert len(names) > 10
     assert set(names) <= set(EVENTS)
+
+
+def test_who_has_to_wait_is_listed_alone(terminal: Terminal):
+    terminal.do("user", "add", "alice")
+    terminal.do("user", "add", "bob")
+    accounts = terminal.open()
+    visitor = Visitor(address="192.0.2.7")
+    for _ in range(6):
+        accounts.guessing.begin(
+            "password", "bob", visitor, known=True, now=terminal.clock()
+        )
+    accounts.store.close()
+
+    listed = terminal.json("user", "list", "--locked")
+
+    assert [one["name"] for one in listed] == ["bob"]

@@ -20,7 +20,7 @@ __all__ = ["main"]
     cls=Program,
     nouns=(
         *("demo", "init", "serve", "check", "explain"),
-        *("key", "user", "session", "token", "otp", "config"),
+        *("key", "user", "session", "token", "audit", "otp", "config"),
     ),
     context_settings={"help_option_names": ["-h", "--help"]},
 )

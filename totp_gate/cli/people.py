@@ -41,13 +41,15 @@ def refuse_taken(parts: Parts, users: Sequence[User]) -> None:
     refuse(problems)
 
 
-def print_list(parts: Parts, *, as_json: bool) -> None:
-    """Print all users."""
+def print_list(parts: Parts, *, only_locked: bool, as_json: bool) -> None:
+    """Print all users, or those who have to wait after failed attempts."""
     accounts = parts.accounts
     enrolled = Counter(each.user for each in accounts.store.authenticators(None))
     locked = frozenset(accounts.guessing.locked(now=parts.now()))
     shown = []
     for each in accounts.directory.everyone():
+        if only_locked and each.name not in locked:
+            continue
         count = enrolled[each.name] + (each.totp_secret is not None)
         shown.append(
             {

@@ -83,15 +83,18 @@ def add(
 
 
 @user.command("list")
+@click.option("--locked", is_flag=True, help="Only those who have to wait just now.")
 @json_option
 @pass_parts
-def list_users(parts: Parts, as_json: bool) -> None:
+def list_users(parts: Parts, locked: bool, as_json: bool) -> None:
     """List all users, those of the settings file too.
 
     \b
-    Example: totp-gate user list --json
+    Examples:
+        totp-gate user list --json
+        totp-gate user list --locked
     """
-    people.print_list(parts, as_json=as_json)
+    people.print_list(parts, only_locked=locked, as_json=as_json)
 
 
 @user.command("show")
