@@ -23,6 +23,7 @@ PARTS = {
     "flood": "requests of people who are signed in, while others flood the sign-in",
     "names": "whether answers tell who exists",
     "proxy": "the reverse proxy, with nginx behind it",
+    "forward-auth": "nginx that asks the gate, and nginx that does not",
 }
 
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import signed_in
 from benchmarks.load import measure, request
 from benchmarks.table import Row, in_turn, ratios, show
-from tests.servers import Gunicorn
+from tests.servers import Gunicorn, Server
 from totp_gate import Gate
 
 BUDGET = 0.95
@@ -55,7 +56,7 @@ def serve(app: str, settings: Path, *, worker_class: str, threads: int = 4) -> G
     )
 
 
-def processor(server: Gunicorn) -> float:
+def processor(server: Server) -> float:
     """Return the seconds for which the workers' threads have had a processor."""
     threads = [
         thread
@@ -88,15 +89,15 @@ def _compare(worker_class: str, rounds: int, seconds: float) -> list[Row]:
             server = serve(app, made.path, worker_class=worker_class)
             stack.enter_context(server)
             sent = _headers(cookies[made.path], further)
-            runs[name] = _run(server, sent, seconds / SLICES, costs[name])
+            runs[name] = measured(server, sent, seconds / SLICES, costs[name])
         rates = in_turn(runs, rounds * SLICES)
     return [
-        *_rows("answers for the same processor time", _best(costs), BUDGET),
-        *_rows("answers a second", _best(rates)),
+        *_rows("answers for the same processor time", best(costs), BUDGET),
+        *_rows("answers a second", best(rates)),
     ]
 
 
-def _best(slices: dict[str, list[float]]) -> dict[str, list[float]]:
+def best(slices: dict[str, list[float]]) -> dict[str, list[float]]:
     """Return the best slice of each round."""
     return {
         name: [max(values[at : at + SLICES]) for at in range(0, len(values), SLICES)]
@@ -120,7 +121,13 @@ def _headers(cookie: str, further: dict[str, str]) -> bytes:
     return request("/page", headers)
 
 
-def _run(server: Gunicorn, sent: bytes, seconds: float, costs: list[float]):
+def measured(
+    server: Server,
+    sent: bytes,
+    seconds: float,
+    costs: list[float],
+    connections: int = CONNECTIONS,
+) -> Callable[[], float]:
     """Return what measures *server*: answers a second.
 
     Args:
@@ -130,7 +137,7 @@ def _run(server: Gunicorn, sent: bytes, seconds: float, costs: list[float]):
     def run() -> float:
         before = processor(server)
         result = measure(
-            server.port, lambda: sent, connections=CONNECTIONS, seconds=seconds
+            server.port, lambda: sent, connections=connections, seconds=seconds
         )
         assert set(result.statuses) == {200}, result.statuses
         costs.append(len(result.times) / (processor(server) - before))
