@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _SPECIALS = "_!#$%&'*+.^`|~"
-_HOMES = ("/home/", "/root/", "/run/user/")
+_HOMES = tuple(f"/{name}/" for name in ("home", "root", "run/user"))
 _TEMPORARY = ("/tmp/", "/var/tmp/")  # noqa: S108 - looked for, not used
 
 

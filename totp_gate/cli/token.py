@@ -56,7 +56,7 @@ def token() -> None:
 )
 @json_option
 @pass_parts
-def create(  # noqa: PLR0917 - as click passes them
+def create(
     parts: Parts,
     user: str,
     name: str,
