@@ -13,7 +13,6 @@ import pytest
 
 from tests.integration.house import House
 
-pytest.importorskip("pypiserver")
 pytestmark = pytest.mark.server
 
 
