@@ -160,3 +160,28 @@ def test_systemd_takes_the_unit(ready: Terminal):
 
     assert judged.stderr == ""
     assert judged.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("upstream", "keeps"),
+    [
+        pytest.param("http://127.0.0.1:5000", True, id="the gate's own"),
+        pytest.param("http://127.0.0.1:5001", False, id="another"),
+        pytest.param("unix:/run/app.sock", False, id="a socket"),
+    ],
+)
+def test_forms_are_kept_only_for_where_the_gate_would_send_them(
+    ready: Terminal, upstream, keeps
+):
+    told = ready.do("config", "nginx", "--upstream", upstream)
+
+    answer = told.partition("location @totp_gate")[2].partition("location / ")[0]
+    assert ("proxy_pass_request_body off;" not in answer) is keeps
+
+
+def test_a_wrapped_application_gets_no_form_from_the_gate(terminal: Terminal):
+    write_settings(terminal.folder, gate=TRUSTED)
+
+    told = terminal.do("config", "nginx", "--upstream", "http://127.0.0.1:5000")
+
+    assert told.count("proxy_pass_request_body off;") == 2

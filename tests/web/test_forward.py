@@ -559,3 +559,15 @@ def test_a_form_that_met_the_end_of_a_session_is_kept_by_the_answer(own):
 
     assert "Gate-Held" not in asked.headers
     assert (shown.status_code, shown.headers["Gate-Held"]) == (303, "1")
+
+
+@every_endpoint
+def test_the_assertion_is_told_too_and_empty_for_nobody(tmp_path, page):
+    settings = RULES + '[identity]\nassertion = "Gate-Assertion"\n'
+    made = Installation(echo, tmp_path, settings, gate={"trusted_proxies": [PROXY]})
+    signed_in = ask(sign_in(made), page)
+    nobody = ask(made.client(), page, "https://app.example.com/public/a")
+    made.accounts.store.close()
+
+    assert signed_in.headers["Gate-Assertion"].count(".") == 2
+    assert nobody.headers["Gate-Assertion"] == ""

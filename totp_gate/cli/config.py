@@ -99,6 +99,7 @@ def for_nginx(
         }
         for origin in parts.config.origins
     ]
+    found["keeps"] = _is_own(parts.config, found["application"])
     found |= {"listen": listen, "cache": plain(cache), "seconds": CACHE_SECONDS}
     _warn_of_strangers(parts.config, found["peer"], "nginx")
     _print("nginx.conf", found)
@@ -210,6 +211,14 @@ def _application(settings: Config, upstream: str | None) -> Place:
     destination = settings.destination()
     host = destination.authority if destination.host == "upstream" else ""
     return reached(destination, host)
+
+
+def _is_own(settings: Config, application: Place) -> bool:
+    """Tell whether the gate would send a request to *application* too."""
+    section = settings.upstream
+    if section is None or not section.url:
+        return False
+    return reached(settings.destination(), application.host) == application
 
 
 def _described(origin: Origin) -> dict[str, Any]:
