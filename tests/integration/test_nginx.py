@@ -105,13 +105,20 @@ def test_a_dead_gate_is_a_closed_one(front, alice):
     assert front.app.heads == []
 
 
-def test_a_form_that_met_the_end_of_a_session_is_kept(front):
-    visitor = front.sign_in(front.person("writer"))
+def test_a_form_that_met_the_end_of_a_session_is_sent_once_later(front):
+    writer = front.person("writer")
+    visitor = front.sign_in(writer)
     front.installation.accounts.store.end_sessions("writer")
     front.app.heads.clear()
 
-    kept = visitor.post("/comment", text="long " * 2000)
-
-    assert kept.status == 303
-    assert kept.headers["Gate-Held"] == "1"
+    kept = visitor.post("/comment?id=1", text="long " * 2000)
+    assert (kept.status, kept.headers["Gate-Held"]) == (303, "1")
+    asked = visitor.submit(kept.location, username="writer", password=writer.password)
+    code = front.installation.code(writer, steps=1)
+    assert visitor.submit(asked.location, code=code).location == "/_gate/held"
     assert front.app.heads == []
+    answer = visitor.submit("/_gate/held", act="send")
+
+    assert answer.status == 200
+    assert answer.text.startswith("10005\nPOST /comment?id=1 ")
+    assert len(front.app.heads) == 1
