@@ -91,10 +91,13 @@ class TestLooking:
 
     def test_sessions_that_have_run_out_are_not_listed(self, installation, alice):
         installation.sign_in(alice)
-        installation.clock.tick(3600)
+        installation.clock.tick(3500)
+        browser = installation.sign_in(alice)
+        installation.clock.tick(100)
 
-        text = installation.sign_in(alice).get(ACCOUNT).text
+        text = browser.get(ACCOUNT).text
 
+        assert len(installation.accounts.store.sessions("alice")) == 2
         assert END_OTHERS not in text
         assert text.count("last seen") == 1
 
@@ -719,6 +722,22 @@ class TestTwoUsers:
 
         assert answer.status_code == 404
         assert (all_of("bob", house), all_of("alice", house)) == before
+
+
+def test_what_one_began_another_cannot_finish_in_the_same_browser(tmp_path):
+    settings = '[second_factor]\nenrollment = "first-login"\n'
+    house = Installation(echo, tmp_path, settings)
+    bob, carol = (house.add_user(name, enrolled=False) for name in ("bob", "carol"))
+    browser = house.client()
+    type_password(browser, bob)
+    page = browser.get("/_gate/enroll")
+    type_password(browser, carol)
+
+    answer, _ = connect(house, browser, page, bob)
+
+    assert answer.status_code == 404
+    assert authenticators_of(house, "bob") == []
+    assert not is_in(browser)
 
 
 def form_page(browser, action):
