@@ -58,7 +58,7 @@ def test_the_command_learns_nothing_but_the_event(make, out, monkeypatch):
     monkeypatch.setenv("TOTP_GATE__GATE__KEYS", "canary")
     monkeypatch.setenv("LD_PRELOAD_OF_SOMEBODY", "canary")
     program = (
-        f"exec {sys.executable} -I -c '"
+        f"exec '{sys.executable}' -I -c '"
         "import json, os, sys\n"
         'fds = sorted(map(int, os.listdir("/proc/self/fd")))\n'
         "seen = dict(env=dict(os.environ), args=sys.argv[1:], "
