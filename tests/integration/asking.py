@@ -12,7 +12,7 @@ from tests.integration.fronts import COOKIE, Front, memory_of
 from tests.visitor import Visitor
 
 MIB = 1 << 20
-UPLOAD = 256 * MIB
+UPLOAD = 1024 * MIB
 SPELLINGS = [
     "Remote-User",
     "remote-user",

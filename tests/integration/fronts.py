@@ -100,17 +100,21 @@ class Front:
         server: the web server.
     """
 
-    def __init__(self, folder: Path, kind: str, settings: str = "") -> None:
+    def __init__(
+        self, folder: Path, kind: str, *, certificate: Path | None = None
+    ) -> None:
         self.kind = kind
+        self.certificate = certificate
         self.port, gate_port = free_port(), free_port()
-        self.origin = f"http://127.0.0.1:{self.port}"
+        scheme = "http" if certificate is None else "https"
+        self.origin = f"{scheme}://127.0.0.1:{self.port}"
         self.app = RawUpstream()
         self.app.script = application
         self.installation = Installation(
             nothing,
             folder,
             f'[upstream]\nurl = "{self.app.url}"\n'
-            f'[server]\nbind = "127.0.0.1:{gate_port}"\n{RULES}{settings}',
+            f'[server]\nbind = "127.0.0.1:{gate_port}"\n{RULES}',
             gate={"trusted_proxies": ["127.0.0.1"]},
             origin=self.origin,
             clock=Now(),
@@ -124,6 +128,8 @@ class Front:
         if self.kind == "nginx":
             words += ["--listen", f"127.0.0.1:{self.port}"]
             words += ["--cache", str(folder / "cache")]
+        if self.certificate is not None:
+            words += ["--certificate", str(self.certificate)]
         printed = CliRunner().invoke(main, words)
         assert printed.exit_code == 0, printed.output
         assert printed.stderr == ""

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import ipaddress
+import ssl
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPSConnection
+
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from tests.integration.asking import Asking
 from tests.integration.fronts import Front, until_refused
@@ -122,3 +131,52 @@ def test_a_form_that_met_the_end_of_a_session_is_sent_once_later(front):
     assert answer.status == 200
     assert answer.text.startswith("10005\nPOST /comment?id=1 ")
     assert len(front.app.heads) == 1
+
+
+def test_over_https_the_cookie_is_bound_to_its_host(tmp_path, program):
+    program("nginx")
+    certificate = certify(tmp_path)
+    trust = ssl.create_default_context(cafile=str(certificate))
+    with Front(tmp_path, "nginx", certificate=certificate) as front:
+        browser = front.installation.sign_in(front.person("alice"))
+        cookie = browser.get_cookie("__Host-totp_gate", domain="127.0.0.1")
+        statuses = []
+        for headers in ({}, {"Cookie": f"__Host-totp_gate={cookie.value}"}):
+            connection = HTTPSConnection("127.0.0.1", front.port, context=trust)
+            connection.request("GET", "/", headers=headers | {"Accept": "text/html"})
+            answer = connection.getresponse()
+            statuses.append((answer.status, answer.getheader("Location")))
+            connection.close()
+
+        assert statuses == [(303, "/_gate/login"), (200, None)]
+        assert front.received()["X-Forwarded-Proto"] == "https"
+        assert front.received()["Remote-User"] == "alice"
+
+
+def certify(folder):
+    """Write a certificate for loopback, and its key beside it; return the former."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "a.pem"
+    path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    path.with_suffix(".key").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return path
