@@ -26,7 +26,7 @@ demo: ## the gate in front of a sample application, with a user to sign in as
 test: ## every test, with servers and a browser
 	@tools/environment dev
 	@tools/packages
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 quick: ## the tests that need no server, browser or build, in under a minute
 	@tools/environment dev

@@ -195,8 +195,6 @@ class TestContents:
         assert "no known driver" in refusal("postgresql+nonsense://localhost/gate")
 
     def test_a_database_that_cannot_be_reached_is_unavailable(self):
-        pytest.importorskip("psycopg")
-
         with pytest.raises(StoreUnavailable) as gone:
             open_store("postgresql+psycopg://gate:canary@127.0.0.1:1/gate")
         assert "canary" not in str(gone.value)
