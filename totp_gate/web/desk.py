@@ -84,6 +84,32 @@ class Desk:
         answer.headers["Location"] = place
         return self.pages.finish(answer, [("Set-Cookie", line) for line in set_cookies])
 
+    def refuse_form(
+        self,
+        request: PageRequest,
+        token: str,
+        page: str,
+        binding: str,
+        *,
+        user: str = "",
+        detail: str = "",
+    ) -> Answer | None:
+        """Return the answer to a form that is not ours, or None where it is.
+
+        Args:
+            page: what the form posts to. binding: whose it has to be.
+            user: who is signed in, for the audit.
+            detail: what the audit names in place of *page*, which may hold a secret.
+        """
+        here = request.is_from_here()
+        if here and self.forms.check(token, page, binding, now=request.now):
+            return None
+        self.audit.event(
+            request, "form-refused", "failure", user=user, detail=detail or page
+        )
+        message = FORM_TOO_OLD if here else DOCUMENT_ELSEWHERE
+        return self.trouble.answer(request.environ, 403, message=message)
+
     def with_login(
         self, prelogin: PreLogin, value: str | None = None
     ) -> list[tuple[str, str]]:

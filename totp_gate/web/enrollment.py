@@ -14,7 +14,7 @@ from totp_gate.core.headers import plain
 from totp_gate.errors import NotFound
 from totp_gate.model import Authenticator, Link, LoginState, User
 from totp_gate.web import words
-from totp_gate.web.desk import DOCUMENT_ELSEWHERE, FORM_TOO_OLD, Desk
+from totp_gate.web.desk import FORM_TOO_OLD, Desk
 from totp_gate.web.entrance import Entrance
 from totp_gate.web.pages import Answer
 from totp_gate.web.prelogin import PreLogin
@@ -242,12 +242,7 @@ class EnrollmentPages:
         self, request: PageRequest, prelogin: PreLogin, token: str, page: str
     ) -> Answer | None:
         binding = _binding(request, prelogin)
-        ours = self._desk.forms.check(token, page, binding, now=request.now)
-        if request.is_from_here() and ours:
-            return None
-        self._desk.audit.event(request, "form-refused", "failure", detail="/enroll")
-        message = FORM_TOO_OLD if request.is_from_here() else DOCUMENT_ELSEWHERE
-        return self._desk.trouble.answer(request.environ, 403, message=message)
+        return self._desk.refuse_form(request, token, page, binding, detail="/enroll")
 
     def _over(self, request: PageRequest, message: str) -> Answer:
         return self._desk.trouble.answer(

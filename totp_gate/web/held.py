@@ -18,7 +18,7 @@ from totp_gate.accounts.live import Live
 from totp_gate.core.signing import Tokens
 from totp_gate.web.arrival import OWN_TOKEN
 from totp_gate.web.csrf import Form
-from totp_gate.web.desk import DOCUMENT_ELSEWHERE, FORM_TOO_OLD, Desk
+from totp_gate.web.desk import Desk
 from totp_gate.web.pages import Answer
 from totp_gate.web.request import PageRequest
 
@@ -159,11 +159,11 @@ class HeldPages:
         if live is None:
             return desk.go(desk.link("/login"))
         form = request.form("csrf_token", "which", "act")
-        ours = desk.forms.check(
-            form["csrf_token"], _PAGE, live.session.id, now=request.now
+        refused = desk.refuse_form(
+            request, form["csrf_token"], _PAGE, live.session.id, user=live.user.name
         )
-        if not ours or not request.is_from_here():
-            return self._refuse(request, live)
+        if refused is not None:
+            return refused
         cookie = request.cookie(desk.names.device)
         user = live.user.name
         kept = self._held.take(cookie, user, form["which"], now=request.now)
@@ -188,13 +188,6 @@ class HeldPages:
             place=desk.place(request),
             hidden={"which": kept.id, "act": act},
         )
-
-    def _refuse(self, request: PageRequest, live: Live) -> Answer:
-        self._desk.audit.event(
-            request, "form-refused", "failure", user=live.user.name, detail=_PAGE
-        )
-        message = FORM_TOO_OLD if request.is_from_here() else DOCUMENT_ELSEWHERE
-        return self._desk.trouble.answer(request.environ, 403, message=message)
 
     def _note(self, request: PageRequest, live: Live, event: str) -> None:
         self._desk.audit.event(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from totp_gate.accounts.live import Live
 from totp_gate.accounts.owner import Owner
-from totp_gate.web.desk import DOCUMENT_ELSEWHERE, FORM_TOO_OLD, Desk
+from totp_gate.web.desk import Desk
 from totp_gate.web.pages import Answer
 from totp_gate.web.request import PageRequest
 
@@ -32,13 +32,11 @@ def take(
     if live is None:
         return desk.go(desk.link("/login")), {}
     sent = dict(request.form("csrf_token", *more, optional=optional))
-    ours = desk.forms.check(sent["csrf_token"], page, live.session.id, now=request.now)
-    if not ours or not request.is_from_here():
-        desk.audit.event(
-            request, "form-refused", "failure", user=live.user.name, detail=page
-        )
-        message = FORM_TOO_OLD if request.is_from_here() else DOCUMENT_ELSEWHERE
-        return desk.trouble.answer(request.environ, 403, message=message), {}
+    refused = desk.refuse_form(
+        request, sent["csrf_token"], page, live.session.id, user=live.user.name
+    )
+    if refused is not None:
+        return refused, {}
     if sensitive and not owner.is_fresh(live.session, now=request.now):
         return desk.go(desk.link("/account/confirm")), {}
     return live, sent

@@ -11,7 +11,7 @@ from totp_gate.accounts.owner import Owner
 from totp_gate.accounts.signin import Wrong
 from totp_gate.errors import NotFound
 from totp_gate.web.admit import AUTHENTICATE
-from totp_gate.web.desk import DOCUMENT_ELSEWHERE, FORM_TOO_OLD, Desk
+from totp_gate.web.desk import Desk
 from totp_gate.web.entrance import Entrance
 from totp_gate.web.pages import Answer
 from totp_gate.web.request import PageRequest
@@ -155,15 +155,12 @@ class ProofPages:
     def _refuse(
         self, request: PageRequest, live: Live, token: str, page: str
     ) -> Answer | None:
-        ours = self._desk.forms.check(token, page, live.session.id, now=request.now)
-        if ours and request.is_from_here():
-            kept_here = page != _PASSWORD or live.user.source == "store"
-            return None if kept_here else self._elsewhere(request)
-        self._desk.audit.event(
-            request, "form-refused", "failure", user=live.user.name, detail=page
+        refused = self._desk.refuse_form(
+            request, token, page, live.session.id, user=live.user.name
         )
-        message = FORM_TOO_OLD if request.is_from_here() else DOCUMENT_ELSEWHERE
-        return self._desk.trouble.answer(request.environ, 403, message=message)
+        if refused is None and page == _PASSWORD and live.user.source != "store":
+            return self._elsewhere(request)
+        return refused
 
     def _confirm_form(
         self, request: PageRequest, live: Live, notice: str | None = None
