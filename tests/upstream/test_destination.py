@@ -146,19 +146,25 @@ def test_reachable_tells_whether_a_connection_can_be_made(upstream):
 
 
 def test_connections_are_kept_used_and_let_go(upstream):
-    proxy = Proxy(Destination.parse(upstream.url), limits=Limits(idle_timeout=0.2))
+    proxy = Proxy(Destination.parse(upstream.url))
     call(proxy)
     call(proxy)
     assert (upstream.connections, proxy.idle_connections) == (1, 1)
-
-    threading.Event().wait(0.3)
-    call(proxy)
-    assert upstream.connections == 2
 
     proxy.close()
     assert proxy.idle_connections == 0
     call(proxy)
     assert proxy.idle_connections == 0
+
+
+def test_a_connection_idle_for_too_long_is_not_used_again(upstream):
+    proxy = Proxy(Destination.parse(upstream.url), limits=Limits(idle_timeout=0.05))
+    call(proxy)
+    threading.Event().wait(0.1)
+    call(proxy)
+
+    assert upstream.connections == 2
+    proxy.close()
 
 
 def test_no_more_connections_are_kept_than_allowed(upstream):
