@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from typing import TypedDict
 
 from totp_gate.core import otp
 from totp_gate.core.sealing import Sealer
@@ -26,6 +27,13 @@ class NewFactor:
     seed: bytes
     params: otp.Params
     kind: AuthenticatorKind = "totp"
+
+
+class Shape(TypedDict):
+    """What codes look like: their most *digits*, and whether all go by counter."""
+
+    digits: int
+    hotp: bool
 
 
 class Factors:
@@ -55,6 +63,14 @@ class Factors:
             period=self.params.period,
         )
         return [in_file, *enrolled]
+
+    def shape(self, user: User) -> Shape:
+        """Return what the codes of *user* look like."""
+        known = self.of(user)
+        return {
+            "digits": max((one.digits for one in known), default=6),
+            "hotp": bool(known) and all(one.kind == "hotp" for one in known),
+        }
 
     def spend(self, user: User, code: str, *, now: float) -> Authenticator | None:
         """Return the authenticator for which *code* is right and now used up, or None.

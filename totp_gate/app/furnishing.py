@@ -19,6 +19,7 @@ from totp_gate.web.csrf import FormTokens
 from totp_gate.web.desk import Desk
 from totp_gate.web.enrollment import EnrollmentPages
 from totp_gate.web.entrance import Entrance
+from totp_gate.web.halfway import HalfWay
 from totp_gate.web.held import HeldPages
 from totp_gate.web.judgement import Judgement
 from totp_gate.web.jwks import Assertions, KeyPages
@@ -27,6 +28,7 @@ from totp_gate.web.onward import Onward
 from totp_gate.web.pages import Pages
 from totp_gate.web.prelogin import LoginCookie
 from totp_gate.web.proof import ProofPages
+from totp_gate.web.recovery import RecoveryPages
 from totp_gate.web.request import CookieNames
 from totp_gate.web.routes import Routes
 from totp_gate.web.signin import SignInPages
@@ -138,11 +140,12 @@ def _routes(
         issuer=config.gate.name,
         first_login=first_login,
     )
-    signin, stepup = _signin(accounts, desk, entrance, policy)
+    signin, stepup, recovery = _signin(accounts, desk, entrance, policy)
     return Routes(
         desk,
         signin=signin,
         stepup=stepup,
+        recovery=recovery,
         signout=SignOutPages(desk, accounts.sessions),
         enrollment=enrollment,
         account=_account(accounts, desk, entrance, enrollment),
@@ -175,14 +178,15 @@ def _account(
 
 def _signin(
     accounts: Accounts, desk: Desk, entrance: Entrance, policy: Policy
-) -> tuple[SignInPages, StepUpPages]:
-    """Return the pages that ask for password and code, and for a code alone."""
-    onward = Onward(policy)
+) -> tuple[SignInPages, StepUpPages, RecoveryPages]:
+    """Return the pages that ask for password and code, for a code, a recovery code."""
+    onward, halfway = Onward(policy), HalfWay(desk, accounts.signin)
     first_login = accounts.config.second_factor.enrollment == "first-login"
     signin = SignInPages(
-        desk, accounts.signin, entrance, onward, first_login=first_login
+        desk, accounts.signin, entrance, onward, halfway, first_login=first_login
     )
-    return signin, StepUpPages(desk, accounts.owner, entrance, signin, onward)
+    stepup = StepUpPages(desk, accounts.owner, entrance, signin, onward)
+    return signin, stepup, RecoveryPages(desk, accounts.signin, entrance, halfway)
 
 
 def _held(accounts: Accounts, desk: Desk) -> HeldPages:

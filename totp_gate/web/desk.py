@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from totp_gate.core import cookies
@@ -93,6 +93,7 @@ class Desk:
         *,
         user: str = "",
         detail: str = "",
+        again: Callable[[], Answer] | None = None,
     ) -> Answer | None:
         """Return the answer to a form that is not ours, or None where it is.
 
@@ -100,6 +101,7 @@ class Desk:
             page: what the form posts to. binding: whose it has to be.
             user: who is signed in, for the audit.
             detail: what the audit names in place of *page*, which may hold a secret.
+            again: shows the form once more, where all that is wrong is its age.
         """
         here = request.is_from_here()
         if here and self.forms.check(token, page, binding, now=request.now):
@@ -107,8 +109,14 @@ class Desk:
         self.audit.event(
             request, "form-refused", "failure", user=user, detail=detail or page
         )
+        if here and again is not None:
+            return again()
         message = FORM_TOO_OLD if here else DOCUMENT_ELSEWHERE
         return self.trouble.answer(request.environ, 403, message=message)
+
+    def wait(self, request: PageRequest, seconds: int) -> Answer:
+        """Return the answer to an attempt that comes too soon."""
+        return self.trouble.answer(request.environ, 429, retry_after=seconds)
 
     def with_login(
         self, prelogin: PreLogin, value: str | None = None

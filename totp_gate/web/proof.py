@@ -140,9 +140,7 @@ class ProofPages:
             return None
         if isinstance(result, Wait):
             self._note(request, live, "password", "locked")
-            return self._desk.trouble.answer(
-                request.environ, 429, retry_after=result.seconds
-            )
+            return self._desk.wait(request, result.seconds)
         self._note(request, live, _step(result), "failure")
         return _WRONG
 

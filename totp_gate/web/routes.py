@@ -16,6 +16,7 @@ from totp_gate.web.held import HeldPages
 from totp_gate.web.jwks import KeyPages
 from totp_gate.web.pages import Answer
 from totp_gate.web.proof import ProofPages
+from totp_gate.web.recovery import RecoveryPages
 from totp_gate.web.request import PageRequest
 from totp_gate.web.signin import SignInPages
 from totp_gate.web.signout import SignOutPages
@@ -35,6 +36,7 @@ class Routes:
         *,
         signin: SignInPages,
         stepup: StepUpPages,
+        recovery: RecoveryPages,
         signout: SignOutPages,
         enrollment: EnrollmentPages,
         account: AccountPages,
@@ -48,7 +50,7 @@ class Routes:
             "/": {"GET": self._home},
             "/login": {"GET": signin.show_login, "POST": signin.login},
             "/second-factor": {"GET": stepup.show, "POST": stepup.confirm},
-            "/recovery": {"GET": signin.show_recovery, "POST": signin.recover},
+            "/recovery": {"GET": recovery.show, "POST": recovery.recover},
             "/logout": {"GET": signout.show_logout, "POST": signout.logout},
             "/enroll": {"GET": enrollment.show, "POST": enrollment.confirm},
             "/enroll/<secret>": {

@@ -1,8 +1,6 @@
-"""The pages of sign-in: the password, the code, or a recovery code."""
+"""The pages of sign-in: the password, then the code."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 from totp_gate.accounts.guessing import Wait
 from totp_gate.accounts.signin import SignIn, Wrong
@@ -10,21 +8,22 @@ from totp_gate.core.headers import plain
 from totp_gate.model import Authenticator, LoginState, User, canonical_name
 from totp_gate.web import words
 from totp_gate.web.admit import AUTHENTICATE
-from totp_gate.web.desk import DOCUMENT_ELSEWHERE, FORM_TOO_OLD, Desk
+from totp_gate.web.desk import FORM_TOO_OLD, Desk
 from totp_gate.web.entrance import Entrance
+from totp_gate.web.halfway import Half, HalfWay
 from totp_gate.web.onward import Onward
 from totp_gate.web.pages import Answer
 from totp_gate.web.prelogin import PreLogin
 from totp_gate.web.request import PageRequest
 
 LONGEST_NAME = 256
+_CODE = "/second-factor"
 _NO_MATCH = "That did not match. Check the user name and the password."
-_NO_RECOVERY = "That recovery code was not right, or it was used before."
 _NO_CODE = "That code was not right. Wait for the next one and try again."
 
 
 class SignInPages:
-    """Password, code, recovery code.
+    """Password and code.
 
     Args:
         first_login: a right password may enroll the first authenticator.
@@ -36,6 +35,7 @@ class SignInPages:
         signin: SignIn,
         entrance: Entrance,
         onward: Onward,
+        halfway: HalfWay,
         *,
         first_login: bool,
     ) -> None:
@@ -43,6 +43,7 @@ class SignInPages:
         self._signin = signin
         self._entrance = entrance
         self._onward = onward
+        self._halfway = halfway
         self._first_login = first_login
 
     def show_login(self, request: PageRequest) -> Answer:
@@ -55,7 +56,7 @@ class SignInPages:
         """Judge name and password."""
         form = request.form("username", "password", "csrf_token")
         prelogin = self._desk.prelogin(request)
-        refused = self._refuse_form(request, prelogin, form["csrf_token"], "/login")
+        refused = self._refuse_login(request, prelogin, form["csrf_token"])
         if refused is not None:
             return refused
         typed = form["username"][:LONGEST_NAME]
@@ -69,7 +70,7 @@ class SignInPages:
         audit = self._desk.audit
         if isinstance(result, Wait):
             audit.sign_in(request, "password", "locked", user=typed, known=False)
-            return self._wait(request, result)
+            return self._desk.wait(request, result.seconds)
         if isinstance(result, Wrong):
             known = result.reason != "unknown-user"
             audit.sign_in(
@@ -83,86 +84,36 @@ class SignInPages:
 
     def show_second_factor(self, request: PageRequest) -> Answer:
         """Return the form for the code."""
-        prelogin = self._desk.prelogin(request)
-        user = self._half_way(request, prelogin)
-        if user is None:
-            return self._start_over(request)
-        if not self._signin.factors.of(user):
-            return self._ask_for_more(request, prelogin, user, [])
-        return self._code_form(request, prelogin, user)
+        half = self._halfway.find(request)
+        if half is None:
+            return self._halfway.start_over(request)
+        if not self._signin.factors.of(half.user):
+            return self._ask_for_more(request, half.prelogin, half.user, [])
+        return self._code_form(request, half)
 
     def second_factor(self, request: PageRequest) -> Answer:
         """Judge the code and begin the session."""
         form = request.form("code", "csrf_token", optional=("trust_device",))
-        prelogin = self._desk.prelogin(request)
-        user = self._half_way(request, prelogin)
-        if user is None or prelogin.state is None:
-            return self._start_over(request)
-        token = form["csrf_token"]
-        refused = self._refuse_form(request, prelogin, token, "/second-factor", user)
+        half = self._halfway.find(request)
+        if half is None:
+            return self._halfway.start_over(request)
+        refused = self._halfway.refuse(
+            request, half, form["csrf_token"], _CODE, self._code_form
+        )
         if refused is not None:
             return refused
+        user, audit = half.user, self._desk.audit
         visitor = request.visitor(self._entrance.device(request, user))
         result = self._signin.prove_code(user, form["code"], visitor, now=request.now)
         if isinstance(result, Authenticator):
             trust = bool(self._entrance.browsers.trust and form["trust_device"])
-            return self._entrance.finish(request, prelogin.state, user, trust=trust)
-        audit = self._desk.audit
+            return self._entrance.finish(request, half.state, user, trust=trust)
         if isinstance(result, Wait):
             audit.sign_in(request, "code", "locked", user=user.name)
-            return self._wait(request, result)
+            return self._desk.wait(request, result.seconds)
         audit.sign_in(request, "code", "failure", result.reason, user=user.name)
         notice = self._diagnose(request, user, form["code"])
-        return self._code_form(request, prelogin, user, status=401, notice=notice)
-
-    def show_recovery(self, request: PageRequest) -> Answer:
-        """Return the form for a recovery code."""
-        prelogin = self._desk.prelogin(request)
-        user = self._half_way(request, prelogin)
-        if user is None:
-            return self._start_over(request)
-        return self._recovery_form(request, prelogin, user)
-
-    def recover(self, request: PageRequest) -> Answer:
-        """Judge a recovery code; sign in, and lead on to connecting a new device."""
-        form = request.form("code", "csrf_token")
-        prelogin = self._desk.prelogin(request)
-        user = self._half_way(request, prelogin)
-        state = prelogin.state
-        if user is None or state is None:
-            return self._start_over(request)
-        refused = self._refuse_form(
-            request, prelogin, form["csrf_token"], "/recovery", user
-        )
-        if refused is not None:
-            return refused
-        visitor = request.visitor(self._entrance.device(request, user))
-        result = self._signin.prove_recovery(
-            user, form["code"], visitor, now=request.now
-        )
-        audit = self._desk.audit
-        if isinstance(result, Wait):
-            audit.sign_in(request, "recovery", "locked", user=user.name)
-            return self._wait(request, result)
-        if isinstance(result, Wrong):
-            audit.sign_in(request, "recovery", "failure", user=user.name)
-            return self._recovery_form(
-                request, prelogin, user, status=401, notice=_NO_RECOVERY
-            )
-        session, cookies = self._entrance.enter(request, state, user)
-        audit.sign_in(request, "recovery", "success", user=user.name, session=session)
-        desk = self._desk
-        lost = desk.login_cookie.write(replace(state, recovered=True))
-        kept = [one for one in cookies if not one.startswith(f"{desk.names.login}=")]
-        page = desk.link("/enroll", desk.place(request))
-        return desk.go(page, [*kept, desk.bake(desk.names.login, lost)])
-
-    def _half_way(self, request: PageRequest, prelogin: PreLogin) -> User | None:
-        state = prelogin.state
-        return None if state is None else self._signin.user_of(state, now=request.now)
-
-    def _start_over(self, request: PageRequest) -> Answer:
-        return self._desk.go(self._desk.link("/login", self._desk.place(request)))
+        return self._code_form(request, half, status=401, notice=notice)
 
     def _after_password(
         self, request: PageRequest, prelogin: PreLogin, state: LoginState
@@ -170,7 +121,7 @@ class SignInPages:
         desk = self._desk
         user = self._signin.user_of(state, now=request.now)
         if user is None:
-            return self._start_over(request)
+            return self._halfway.start_over(request)
         factors = self._signin.factors.of(user)
         passed = self._pass_trusted(request, state, user) if factors else None
         if passed is not None:
@@ -190,7 +141,7 @@ class SignInPages:
         """Lead on to the code, or to what has to come before there can be one."""
         desk = self._desk
         if self._signin.factors.of(user):
-            page = "/second-factor"
+            page = _CODE
         elif self._first_login:
             page = "/enroll"
         else:
@@ -238,31 +189,23 @@ class SignInPages:
         )
         return f"{_NO_CODE} {words.clock(offset)}".strip()
 
-    def _refuse_form(
-        self,
-        request: PageRequest,
-        prelogin: PreLogin,
-        token: str,
-        page: str,
-        user: User | None = None,
+    def _refuse_login(
+        self, request: PageRequest, prelogin: PreLogin, token: str
     ) -> Answer | None:
         """Return the answer to a form that is not ours, or None where it is."""
-        desk = self._desk
-        if not request.is_from_here():
-            desk.audit.event(request, "form-refused", "failure", detail=page)
-            return desk.trouble.answer(request.environ, 403, message=DOCUMENT_ELSEWHERE)
-        if desk.forms.check(token, page, prelogin.binding, now=request.now):
-            return None
-        if user is None and request.live is not None:
+        desk, page = self._desk, "/login"
+        ours = desk.forms.check(token, page, prelogin.binding, now=request.now)
+        if request.live is not None and request.is_from_here() and not ours:
             # A page left open while another tab signed in: there is nothing to ask.
             return desk.go(desk.place(request) or "/")
-        desk.audit.event(request, "form-refused", "failure", detail=page)
-        if user is not None:
-            shown = self._recovery_form if page == "/recovery" else self._code_form
-            return shown(request, prelogin, user, status=403, notice=FORM_TOO_OLD)
-        return self._entrance.loops.lost_cookie(
-            request, token, page
-        ) or self._login_form(request, prelogin, status=403, notice=FORM_TOO_OLD)
+
+        def again() -> Answer:
+            lost = self._entrance.loops.lost_cookie(request, token, page)
+            return lost or self._login_form(
+                request, prelogin, status=403, notice=FORM_TOO_OLD
+            )
+
+        return desk.refuse_form(request, token, page, prelogin.binding, again=again)
 
     def _login_form(
         self,
@@ -290,57 +233,26 @@ class SignInPages:
     def _code_form(
         self,
         request: PageRequest,
-        prelogin: PreLogin,
-        user: User,
+        half: Half,
         *,
         status: int = 200,
         notice: str | None = None,
     ) -> Answer:
-        desk = self._desk
-        known = self._signin.factors.of(user)
-        return desk.pages.render(
+        user = half.user
+        return self._halfway.render(
             "second_factor.html",
+            request,
+            half,
+            _CODE,
             status=status,
-            headers=[("WWW-Authenticate", AUTHENTICATE)] if status == 401 else [],
-            form=desk.form(
-                request, "/second-factor", prelogin.binding, place=desk.place(request)
-            ),
             notice=notice or self._entrance.news(user.name),
             notice_kind="error" if notice else "info",
-            username=user.name,
-            digits=max((one.digits for one in known), default=6),
-            hotp=bool(known) and all(one.kind == "hotp" for one in known),
+            **self._signin.factors.shape(user),
             recovery_url=self._recovery_url(request, user),
             trust_hours=self._entrance.browsers.trust // 3600 or None,
-            cancel=desk.form(request, "/logout", prelogin.binding),
-        )
-
-    def _recovery_form(
-        self,
-        request: PageRequest,
-        prelogin: PreLogin,
-        user: User,
-        *,
-        status: int = 200,
-        notice: str | None = None,
-    ) -> Answer:
-        desk = self._desk
-        place = desk.place(request)
-        return desk.pages.render(
-            "recovery.html",
-            status=status,
-            headers=[("WWW-Authenticate", AUTHENTICATE)] if status == 401 else [],
-            form=desk.form(request, "/recovery", prelogin.binding, place=place),
-            notice=notice,
-            username=user.name,
-            second_factor_url=desk.link("/second-factor", place),
-            cancel=desk.form(request, "/logout", prelogin.binding),
         )
 
     def _recovery_url(self, request: PageRequest, user: User) -> str | None:
         if not self._entrance.recovery.left(user.name):
             return None
         return self._desk.link("/recovery", self._desk.place(request))
-
-    def _wait(self, request: PageRequest, wait: Wait) -> Answer:
-        return self._desk.trouble.answer(request.environ, 429, retry_after=wait.seconds)

@@ -67,9 +67,7 @@ class StepUpPages:
             return self._desk.go(self._desk.link("/login", self._desk.place(request)))
         if isinstance(result, Wait):
             self._note(request, live, "locked")
-            return self._desk.trouble.answer(
-                request.environ, 429, retry_after=result.seconds
-            )
+            return self._desk.wait(request, result.seconds)
         if isinstance(result, Wrong):
             self._note(request, live, "failure")
             return self._form(request, live, status=401, notice=_WRONG)
@@ -106,7 +104,6 @@ class StepUpPages:
         notice: str | None = None,
     ) -> Answer:
         desk = self._desk
-        known = self._owner.factors.of(live.user)
         session = live.session.id
         return desk.pages.render(
             "step_up.html",
@@ -116,8 +113,7 @@ class StepUpPages:
             form=desk.form(request, PAGE, session, place=desk.place(request)),
             notice=notice,
             username=live.user.name,
-            digits=max((one.digits for one in known), default=6),
-            hotp=bool(known) and all(one.kind == "hotp" for one in known),
+            **self._owner.factors.shape(live.user),
             cancel=desk.form(request, "/logout", session),
         )
 

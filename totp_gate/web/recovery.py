@@ -1,0 +1,90 @@
+"""The page of the recovery codes: the way in for whoever has lost the authenticator."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from totp_gate.accounts.guessing import Wait
+from totp_gate.accounts.signin import SignIn, Wrong
+from totp_gate.web.desk import Desk
+from totp_gate.web.entrance import Entrance
+from totp_gate.web.halfway import Half, HalfWay
+from totp_gate.web.pages import Answer
+from totp_gate.web.request import PageRequest
+
+PAGE = "/recovery"
+_WRONG = "That recovery code was not right, or it was used before."
+
+
+class RecoveryPages:
+    """A recovery code instead of a code of the authenticator."""
+
+    def __init__(
+        self, desk: Desk, signin: SignIn, entrance: Entrance, halfway: HalfWay
+    ) -> None:
+        self._desk = desk
+        self._signin = signin
+        self._entrance = entrance
+        self._halfway = halfway
+
+    def show(self, request: PageRequest) -> Answer:
+        """Return the form for a recovery code."""
+        half = self._halfway.find(request)
+        if half is None:
+            return self._halfway.start_over(request)
+        return self._form(request, half)
+
+    def recover(self, request: PageRequest) -> Answer:
+        """Judge a recovery code; sign in, and lead on to connecting a new device."""
+        form = request.form("code", "csrf_token")
+        half = self._halfway.find(request)
+        if half is None:
+            return self._halfway.start_over(request)
+        refused = self._halfway.refuse(
+            request, half, form["csrf_token"], PAGE, self._form
+        )
+        if refused is not None:
+            return refused
+        user, audit = half.user, self._desk.audit
+        visitor = request.visitor(self._entrance.device(request, user))
+        result = self._signin.prove_recovery(
+            user, form["code"], visitor, now=request.now
+        )
+        if isinstance(result, Wait):
+            audit.sign_in(request, "recovery", "locked", user=user.name)
+            return self._desk.wait(request, result.seconds)
+        if isinstance(result, Wrong):
+            audit.sign_in(request, "recovery", "failure", user=user.name)
+            return self._form(request, half, status=401, notice=_WRONG)
+        return self._enter(request, half)
+
+    def _enter(self, request: PageRequest, half: Half) -> Answer:
+        """Begin the session; the login cookie remembers that the device is lost."""
+        desk = self._desk
+        session, cookies = self._entrance.enter(request, half.state, half.user)
+        desk.audit.sign_in(
+            request, "recovery", "success", user=half.user.name, session=session
+        )
+        lost = desk.login_cookie.write(replace(half.state, recovered=True))
+        kept = [one for one in cookies if not one.startswith(f"{desk.names.login}=")]
+        page = desk.link("/enroll", desk.place(request))
+        return desk.go(page, [*kept, desk.bake(desk.names.login, lost)])
+
+    def _form(
+        self,
+        request: PageRequest,
+        half: Half,
+        *,
+        status: int = 200,
+        notice: str | None = None,
+    ) -> Answer:
+        back = self._desk.link("/second-factor", self._desk.place(request))
+        return self._halfway.render(
+            "recovery.html",
+            request,
+            half,
+            PAGE,
+            status=status,
+            notice=notice,
+            second_factor_url=back,
+        )
