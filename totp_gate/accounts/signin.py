@@ -62,6 +62,14 @@ class SignIn:
         self._tokens = tokens
         self._limits = limits
 
+    def check_room(self) -> None:
+        """Raise if no password could be judged now: asked before anything that costs.
+
+        Raises:
+            Overloaded: too many are being judged.
+        """
+        self._passwords.check_room()
+
     def prove_password(
         self, typed: str, password: str, visitor: Visitor, *, binding: str, now: float
     ) -> LoginState | Wrong | Wait:
@@ -75,10 +83,9 @@ class SignIn:
             now: Unix seconds.
 
         Raises:
-            Overloaded: too many passwords are being judged; nothing was counted.
+            Overloaded: too many passwords are being judged; the attempt does not count.
             StoreUnavailable: nobody may sign in.
         """
-        self._passwords.check_room()
         name = canonical_name(typed)
         user = self._directory.find(name)
         attempt = self._guessing.begin(

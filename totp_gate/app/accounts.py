@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 from totp_gate.accounts.browsers import Browsers
 from totp_gate.accounts.enrollment import Enrollment
@@ -18,6 +16,7 @@ from totp_gate.accounts.recovery import Recovery
 from totp_gate.accounts.sessions import Sessions
 from totp_gate.accounts.signin import SignIn
 from totp_gate.accounts.tokens import AppTokens
+from totp_gate.app import hashing
 from totp_gate.config import Config
 from totp_gate.core.keys import KeyRing
 from totp_gate.core.passwords import Profile
@@ -36,7 +35,6 @@ from totp_gate.users.htpasswd import HtpasswdUsers
 from totp_gate.users.stored import StoredUsers
 from totp_gate.users.toml import FileUsers
 
-T = TypeVar("T")
 Clock = Callable[[], float]
 
 
@@ -69,9 +67,7 @@ class Accounts:
         signing = list(self.ring.derive("signing").values())
         self.tokens = Tokens(signing, self.store.instance())
         self.sealer = Sealer(self.ring.derive("sealing"), later.sealing)
-        self.passwords = WatchedPasswords(
-            profile, meter, queue=_queue(), run=off_the_loop
-        )
+        self.passwords = _passwords(profile, meter)
         self.factors = Factors(
             store=self.store, sealer=self.sealer, params=config.otp_params()
         )
@@ -197,27 +193,15 @@ class _LaterKeys:
         return found.st_ino, found.st_mtime_ns
 
 
-def off_the_loop(work: Callable[[], T]) -> T:
-    """Run *work* where it does not stop others: under gevent in a native thread."""
-    if not _is_cooperative():
-        return work()
-    import gevent
-
-    done: T = gevent.get_hub().threadpool.apply(work)
-    return done
-
-
-def _is_cooperative() -> bool:
-    monkey = sys.modules.get("gevent.monkey")
-    return monkey is not None and bool(monkey.is_module_patched("threading"))
-
-
-def _queue() -> int:
-    """Return how many passwords may wait: with threads, each one that does is missed.
-
-    A worker has few threads, and those that wait here serve nobody who is signed in.
-    """
-    return 32 if _is_cooperative() else 2
+def _passwords(profile: Profile, meter: Meter) -> WatchedPasswords:
+    at_once = hashing.concurrency()
+    return WatchedPasswords(
+        profile,
+        meter,
+        concurrency=at_once,
+        queue=hashing.queue(),
+        run=hashing.Threads(at_once),
+    )
 
 
 def _audit(config: Config, store: Store, meter: Meter) -> Audit:

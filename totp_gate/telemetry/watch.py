@@ -91,12 +91,23 @@ class WatchedPasswords(Passwords):
         profile: Profile,
         meter: Meter,
         *,
+        concurrency: int = 2,
         queue: int = 32,
         run: Runner = call_here,
     ) -> None:
         self._meter = meter
         self._do = run
-        super().__init__(profile, queue=queue, run=self._timed_run)
+        super().__init__(
+            profile, concurrency=concurrency, queue=queue, run=self._timed_run
+        )
+
+    def check_room(self) -> None:
+        """Raise if nothing more could be judged now; see ``Passwords``."""
+        try:
+            super().check_room()
+        except Overloaded:
+            self._meter.count("gate_passwords_refused_total")
+            raise
 
     def hash(self, password: str) -> str:
         """Return the hash of *password*; see ``Passwords``."""

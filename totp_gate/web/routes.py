@@ -9,6 +9,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.routing import Map, RequestRedirect, Rule
 
 from totp_gate.errors import BadRequest, Overloaded
+from totp_gate.telemetry.audit import SAY_AGAIN
 from totp_gate.web.account import AccountPages
 from totp_gate.web.desk import DONE, Desk
 from totp_gate.web.enrollment import EnrollmentPages
@@ -74,6 +75,7 @@ class Routes:
             "/assets/<name>": {"GET": self._asset},
         }
         self._map = _map(tuple(self._pages))
+        self._say_busy_at = 0.0
 
     def answer(self, request: PageRequest) -> Answer:
         """Return the answer of the page that *request* asks for.
@@ -89,12 +91,11 @@ class Routes:
             )
             return self._desk.trouble.answer(request.environ, error.status)
         except Overloaded as error:
-            self._desk.audit.trouble(request.environ, "overloaded", error)
-            return self._desk.trouble.answer(
-                request.environ,
-                503,
-                message="Many people are signing in just now. Please try again.",
-                retry_after=error.retry_after,
+            if request.now >= self._say_busy_at:  # each of a flood would fill the log
+                self._say_busy_at = request.now + SAY_AGAIN
+                self._desk.audit.trouble(request.environ, "overloaded", error)
+            return self._desk.trouble.busy(
+                request.environ, retry_after=error.retry_after
             )
 
     def _dispatch(self, request: PageRequest) -> Answer:

@@ -54,6 +54,7 @@ class SignInPages:
 
     def login(self, request: PageRequest) -> Answer:
         """Judge name and password."""
+        self._signin.check_room()  # before anything that costs
         form = request.form("username", "password", "csrf_token")
         prelogin = self._desk.prelogin(request)
         refused = self._refuse_login(request, prelogin, form["csrf_token"])

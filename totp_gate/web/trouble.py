@@ -35,6 +35,7 @@ _WORDS = {
     504: ("The application takes too long", "Please try again in a moment."),
     508: ("Going in circles", "This request has been here before."),
 }
+_BUSY = "Many people are signing in just now. Please try again."
 _CODES = {
     400: "bad_request",
     403: "forbidden",
@@ -66,6 +67,7 @@ class Trouble:
 
     def __init__(self, pages: Pages) -> None:
         self._pages = pages
+        self._busy: dict[int, bytes] = {}
 
     def answer(
         self,
@@ -107,6 +109,32 @@ class Trouble:
             login_url=login_url,
             home_url=home_url,
         )
+
+    def busy(self, environ: WSGIEnvironment, *, retry_after: int) -> Answer:
+        """Return the answer to one sign-in too many.
+
+        Its page is rendered once, since it is given when there is no time, and so it
+        quotes no request.
+
+        Args:
+            retry_after: seconds; one of a few values.
+        """
+        extra = [("Retry-After", str(retry_after))]
+        if not headers.is_navigation(environ):
+            return self._as_json(environ, 503, _BUSY, extra)
+        page = self._busy.get(retry_after)
+        if page is None:
+            page = self._busy[retry_after] = self._pages.render(
+                "error.html",
+                title=_WORDS[503][0],
+                message=_BUSY,
+                status=503,
+                request_id=None,
+                retry_after=retry_after,
+                login_url=None,
+                home_url=None,
+            ).get_data()
+        return self._pages.finish(Answer(page, status=503), extra)
 
     def _as_json(
         self,

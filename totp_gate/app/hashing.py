@@ -1,0 +1,86 @@
+"""Where passwords are hashed: native threads of their own, which give way to others.
+
+A hash takes a tenth of a second of a whole core. Under gevent it must not stop the
+loop, and under any server a flood of sign-ins must not slow down those who are signed
+in: no more than half of the cores hash at once, and the threads that do have a lower
+priority than those that serve. Under full load a sign-in then takes about ten times as
+long as a core of its own would need, and still comes to its turn.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+NICE = 10
+"""Of the threads that hash; a thread of 0 gets about nine times the processor."""
+
+QUEUE = 32
+"""How many may wait under gevent, where waiting costs next to nothing."""
+
+QUEUE_OF_THREADS = 2
+"""How many may wait elsewhere: a thread that waits here serves nobody else."""
+
+
+class Threads:
+    """Runs work in so many native threads of this process, begun when first needed.
+
+    Args:
+        number: how many there are at most.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._pool: tuple[int, Any] | None = None
+
+    def __call__(self, work: Callable[[], T], /) -> T:
+        """Return what *work* returns, or raise what it raises, when it has run."""
+        pid = os.getpid()
+        if self._pool is None or self._pool[0] != pid:
+            self._pool = (pid, self._open())  # threads do not survive a fork
+        pool = self._pool[1]
+        if is_cooperative():
+            done: T = pool.apply(_giving_way, (work,))
+            return done
+        return pool.submit(work).result()  # type: ignore[no-any-return]
+
+    def _open(self) -> Any:
+        if is_cooperative():
+            from gevent.threadpool import ThreadPool
+
+            return ThreadPool(self._number)
+        return ThreadPoolExecutor(self._number, "hashing", initializer=_give_way)
+
+
+def is_cooperative() -> bool:
+    """Tell whether gevent has patched this process."""
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and bool(monkey.is_module_patched("threading"))
+
+
+def concurrency() -> int:
+    """Return how many passwords are judged at once: half of the cores, at least one."""
+    allowed = getattr(os, "sched_getaffinity", None)  # only Linux tells a process's own
+    cores = len(allowed(0)) if allowed is not None else os.cpu_count() or 1
+    return max(1, cores // 2)
+
+
+def queue() -> int:
+    """Return how many more may wait."""
+    return QUEUE if is_cooperative() else QUEUE_OF_THREADS
+
+
+def _giving_way(work: Callable[[], T]) -> T:
+    _give_way()
+    return work()
+
+
+def _give_way() -> None:
+    """Lower the priority of this thread; elsewhere than on Linux it would be all."""
+    if sys.platform == "linux" and os.getpriority(os.PRIO_PROCESS, 0) < NICE:
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)
