@@ -31,6 +31,8 @@ _YEAR = 31_536_000
 class Routes:
     """The gate's own pages as one callable."""
 
+    _say_busy_at = 0.0
+
     def __init__(
         self,
         desk: Desk,
@@ -75,7 +77,6 @@ class Routes:
             "/assets/<name>": {"GET": self._asset},
         }
         self._map = _map(tuple(self._pages))
-        self._say_busy_at = 0.0
 
     def answer(self, request: PageRequest) -> Answer:
         """Return the answer of the page that *request* asks for.
