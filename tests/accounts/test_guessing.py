@@ -3,7 +3,14 @@
 import pytest
 
 from tests.accounts.crowd import at_once
-from totp_gate.accounts.guessing import LONGEST_WAIT, Attempt, Guessing, Visitor, Wait
+from totp_gate.accounts.guessing import (
+    LONGEST_WAIT,
+    SWEEP_EVERY,
+    Attempt,
+    Guessing,
+    Visitor,
+    Wait,
+)
 from totp_gate.core import throttle
 from totp_gate.errors import Overloaded
 from totp_gate.stores.sql import open_store
@@ -166,6 +173,60 @@ def test_codes_end_for_good_after_the_hundredth(guessing):
     assert guessing.waits("alice", now=now) == {"code": Wait(LONGEST_WAIT, hard=True)}
 
 
+def test_a_long_rest_saves_up_no_failures_for_an_address(guessing):
+    fail(guessing, 1, name="somebody")
+    month = 30 * 86_400
+
+    tried = [fail(guessing, 1, name=f"user{n}", now=NOW + month) for n in range(40)]
+
+    assert sum(isinstance(one, Attempt) for one in tried) == 30
+
+
+@pytest.mark.parametrize("forget_after", [86_400, 40 * 86_400])
+def test_an_address_that_fails_now_and_then_saves_up_nothing(store, forget_after):
+    params = throttle.Guessing(forget_after=forget_after)
+    guessing = Guessing(store=store, params=params, key=b"k" * 32)
+    for day in range(30):
+        fail(guessing, 1, name=f"user{day}", now=NOW + day * 80_000)
+
+    at_last = NOW + 30 * 80_000
+    tried = [fail(guessing, 1, name=f"u{n}", now=at_last) for n in range(40)]
+
+    assert sum(isinstance(one, Attempt) for one in tried) == 30
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["a user", "nobody"])
+def test_a_name_is_forgotten_after_a_day_whether_somebody_has_it_or_not(
+    guessing, known
+):
+    fail(guessing, 6, known=known)
+
+    almost = fail(guessing, 2, known=known, now=NOW + 86_399, visitor=OTHER)
+    later = [
+        fail(guessing, 1, known=known, now=NOW + 3 * 86_400, visitor=OTHER)
+        for _ in range(7)
+    ]
+
+    assert isinstance(almost, Wait)
+    assert [isinstance(one, Attempt) for one in later] == [True] * 6 + [False]
+
+
+def test_wrong_codes_are_never_forgotten(guessing, store):
+    fail(guessing, 1, kind="code")
+
+    fail(guessing, 1, kind="code", now=NOW + 365 * 86_400)
+
+    assert store.count("code:alice").failures == 2
+
+
+def test_a_clock_that_was_set_back_keeps_nobody_waiting_for_it(guessing):
+    fail(guessing, 7)
+    earlier = NOW - 30 * 86_400
+
+    assert isinstance(fail(guessing, 1, now=earlier, visitor=OTHER), Attempt)
+    assert fail(guessing, 1, now=earlier, visitor=OTHER) == Wait(8)
+
+
 class TestKnownBrowsers:
     def test_strangers_do_not_close_its_way(self, guessing):
         fail(guessing, 7)
@@ -231,6 +292,16 @@ class TestUnknownNames:
             fail(guessing, 1, name=f"nobody{n}", known=False, visitor=visitor)
 
         assert len(store.counts("password:?", at_least=1)) < 300
+
+    @pytest.mark.parametrize("known", [True, False], ids=["a user", "nobody"])
+    def test_tidying_up_has_its_turn_whoever_is_tried(self, store, known):
+        params = throttle.Guessing(most_strangers=10)
+        guessing = Guessing(store=store, params=params, key=b"k" * 32)
+        for n in range(SWEEP_EVERY + 1):
+            visitor = Visitor(address=f"10.0.{n // 250}.{n % 250}")
+            fail(guessing, 1, name=f"user{n}", known=known, visitor=visitor)
+
+        assert len(store.counts("address:", at_least=1)) == 10
 
     def test_they_are_not_listed_as_locked(self, guessing):
         fail(guessing, 7, name="nobody", known=False)

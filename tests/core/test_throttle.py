@@ -15,6 +15,7 @@ from totp_gate.core.throttle import (
     Guessing,
     account_key,
     address_key,
+    is_over,
     wait_after,
     wait_left,
 )
@@ -54,7 +55,8 @@ def test_the_wait_grows_with_failures(failures, seconds):
         pytest.param(3.999, pytest.approx(0.001, abs=1e-5), id="a moment too early"),
         pytest.param(4, None, id="in time"),
         pytest.param(YEAR, None, id="late"),
-        pytest.param(-YEAR, 4, id="after the clock was set back"),
+        pytest.param(-900, 4, id="after the clock was set back"),
+        pytest.param(-901, None, id="by more than any wait"),
     ],
 )
 def test_a_wait_ends_when_it_has_passed(passed, left):
@@ -115,6 +117,29 @@ def test_no_wait_is_negative_or_above_the_ceiling(failures, last, since, now, ev
         assert left == math.inf
     else:
         assert left is None or 0 < left <= backoff.ceiling
+
+
+@pytest.mark.parametrize(
+    ("failures", "rest", "over"),
+    [
+        pytest.param(1, 599, False, id="none forgiven yet"),
+        pytest.param(1, 600, True, id="all forgiven"),
+        pytest.param(2, 600, False, id="one forgiven of two"),
+        pytest.param(0, 600, False, id="nothing to forgive"),
+        pytest.param(400, DAY, True, id="a day of rest"),
+        pytest.param(1, -YEAR, False, id="the clock was set back"),
+    ],
+)
+def test_a_count_begins_anew_once_it_says_nothing_any_more(failures, rest, over):
+    backoff = Backoff(forgive_every=600)
+
+    assert is_over(count(failures), backoff, now=NOW + rest, forget_after=DAY) is over
+
+
+def test_what_may_end_for_good_is_never_forgotten():
+    long_after = NOW + 100 * YEAR
+
+    assert not is_over(count(99), Backoff(hard=100), now=long_after, forget_after=DAY)
 
 
 class Patient:

@@ -246,6 +246,34 @@ class TestCounts:
         assert wait == 60.0
         assert [store.count(key).failures for key in "abc"] == [1, 1, 0]
 
+    def test_a_count_that_is_over_begins_anew(self, store: Store):
+        for _ in range(3):
+            store.begin_attempt(["a", "b"], now=START, judge=always)
+
+        store.begin_attempt(
+            ["a", "b", "c"],
+            now=START + 9,
+            judge=always,
+            is_over=lambda count: count.key != "b",
+        )
+
+        anew = Count(key="a", failures=1, last=START + 9, since=START + 9)
+        assert store.count("a") == anew
+        assert [store.count(key).failures for key in "bc"] == [4, 1]
+
+    def test_what_has_to_wait_does_not_begin_anew(self, store: Store):
+        store.begin_attempt(["a", "b"], now=START, judge=always)
+
+        waits = {"a": None, "b": 60.0}
+        store.begin_attempt(
+            ["a", "b"],
+            now=START + 9,
+            judge=lambda count: waits[count.key],
+            is_over=lambda _: True,
+        )
+
+        assert store.count("a").last == START
+
     def test_a_key_named_twice_is_counted_once(self, store: Store):
         store.begin_attempt(["a", "a"], now=START, judge=always)
 

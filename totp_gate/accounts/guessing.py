@@ -6,7 +6,8 @@ forgiven if it was right. However many arrive at once, on however many workers, 
 are judged than the budget allows. Passwords and codes have counts of their own: a right
 password alone forgives nothing of the codes, only a complete sign-in does.
 
-Names nobody has are counted like others, under a digest, in a table that stays small. A
+Names nobody has are counted like others, under a digest, in a table that stays small,
+and what is forgotten after a day of rest is forgotten of everybody's name. A
 browser that has signed the user in before has a count of its own: strangers cannot lock
 it out, and it can lock out nobody else (OWASP, device cookies). When it has failed too
 often it is a stranger again.
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Literal, Self
 
@@ -26,6 +27,7 @@ from totp_gate.stores.base import Store
 
 Kind = Literal["password", "code"]
 LONGEST_WAIT = 86_400
+SWEEP_EVERY = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +53,12 @@ class Wait:
     Attributes:
         seconds: after which another makes sense.
         hard: only an administrator (or a known browser) can end this.
+        known: whether there is such a user; for the audit, never for the page.
     """
 
     seconds: int
     hard: bool = False
+    known: bool = field(default=True, compare=False)
 
 
 class Attempt:
@@ -99,7 +103,7 @@ class Guessing:
         self._store = store
         self._params = params
         self._key = key
-        self._unknown = 0
+        self._begun = 0
 
     def begin(
         self, kind: Kind, name: str, visitor: Visitor, *, known: bool, now: float
@@ -116,10 +120,12 @@ class Guessing:
         """
         keys = self._keys(kind, name, visitor, known=known)
         wait = self._store.begin_attempt(
-            keys, now=now, judge=lambda count: self._judge(count, now)
+            keys,
+            now=now,
+            judge=lambda count: self._judge(count, now),
+            is_over=lambda count: self._is_over(count, now),
         )
-        if not known:
-            self._bound(now)
+        self._bound(now)
         if wait == math.inf and visitor.device:
             stranger = replace(visitor, device="")
             return self.begin(kind, name, stranger, known=known, now=now)
@@ -128,6 +134,7 @@ class Guessing:
         return Wait(
             seconds=int(min(max(1, math.ceil(min(wait, LONGEST_WAIT))), LONGEST_WAIT)),
             hard=math.isinf(wait),
+            known=known,
         )
 
     def succeeded(self, name: str, visitor: Visitor) -> None:
@@ -184,13 +191,22 @@ class Guessing:
         ]
 
     def _judge(self, count: Count, now: float) -> float | None:
-        kind = count.key.partition(":")[0]
-        return throttle.wait_left(count, self._params.budget(kind), now=now)
+        return throttle.wait_left(count, self._budget(count), now=now)
+
+    def _is_over(self, count: Count, now: float) -> bool:
+        rest = self._params.forget_after
+        return throttle.is_over(count, self._budget(count), now=now, forget_after=rest)
+
+    def _budget(self, count: Count) -> throttle.Backoff:
+        return self._params.budget(count.key.partition(":")[0])
 
     def _bound(self, now: float) -> None:
-        """Keep the counts of names nobody has, and of addresses, few."""
-        self._unknown += 1
-        if self._unknown % 256 == 1:
+        """Keep the counts of names nobody has, and of addresses, few.
+
+        Every attempt has its turn, so that the time it takes tells nothing of the name.
+        """
+        self._begun += 1
+        if self._begun % SWEEP_EVERY == 1:
             before = now - self._params.forget_after
             for prefix in ("password:?", "address:"):
                 self._store.bound_counts(

@@ -93,9 +93,9 @@ class Owner:
             NotFound: *session* is over.
             StoreUnavailable, SealBroken: nothing was proven.
         """
-        wrong = self._signin.judge_code(user, code, visitor, now=now)
-        if wrong is not None:
-            return wrong
+        result = self._signin.prove_code(user, code, visitor, now=now)
+        if isinstance(result, Wrong | Wait):
+            return result
         return self._replace(session.id, session, now)
 
     def _replace(self, old: str, proven: Session, now: float) -> str:

@@ -134,35 +134,21 @@ class SignIn:
     ) -> Authenticator | Wrong | Wait:
         """Judge a one-time code of *user* and spend it.
 
-        Raises:
-            StoreUnavailable, SealBroken: nobody may sign in.
-        """
-        attempt = self._guessing.begin("code", user.name, visitor, known=True, now=now)
-        if isinstance(attempt, Wait):
-            return attempt
-        authenticator = self.factors.spend(user, code, now=now)
-        if authenticator is None:
-            return Wrong("code")
-        return authenticator
-
-    def judge_code(
-        self, user: User, code: str, visitor: Visitor, *, now: float
-    ) -> Wrong | Wait | None:
-        """Judge the code of somebody who is signed in, and spend it; None: right.
-
         A right one takes back only its own attempt: rules that ask for codes often
         must not give whoever guesses beside the owner a fresh start each time.
 
         Raises:
-            StoreUnavailable, SealBroken: nothing was proven.
+            StoreUnavailable, SealBroken: nothing was proven, and nobody guessed.
         """
         attempt = self._guessing.begin("code", user.name, visitor, known=True, now=now)
         if isinstance(attempt, Wait):
             return attempt
-        if self.factors.spend(user, code, now=now) is None:
+        with attempt:
+            authenticator = self.factors.spend(user, code, now=now)
+        if authenticator is None:
             return Wrong("code")
         attempt.was_right()
-        return None
+        return authenticator
 
     def prove_recovery(
         self, user: User, code: str, visitor: Visitor, *, now: float
@@ -172,13 +158,16 @@ class SignIn:
         It shares the count of the codes of authenticators.
 
         Raises:
-            StoreUnavailable: nobody may sign in.
+            StoreUnavailable: nothing was proven, and nobody guessed.
         """
         attempt = self._guessing.begin("code", user.name, visitor, known=True, now=now)
         if isinstance(attempt, Wait):
             return attempt
-        if not self._recovery.spend(user.name, code, now=now):
+        with attempt:
+            spent = self._recovery.spend(user.name, code, now=now)
+        if not spent:
             return Wrong("recovery-code")
+        attempt.was_right()
         return None
 
     def begin_session(

@@ -65,10 +65,11 @@ class Guessing:
             complete sign-in starts anew; beside an owner who signs in daily there are
             33 tries a day and 3.5 % a year, so failed codes are told to the owner.
         address: per client address (IPv6: per /64), generous for whole offices: 30, and
-            six an hour on average, however long ago the others were.
+            six an hour on average; hours without a failure are not saved up.
         device: per browser that has signed the user in before; only its own failures
             count, and at the end it is a stranger again.
-        forget_after: seconds after which counts of strangers may be forgotten.
+        forget_after: seconds of rest after which counts of passwords and of addresses
+            are forgotten.
         most_strangers: counts of unknown names, and of addresses, that are kept.
 
     Source:
@@ -111,7 +112,8 @@ def wait_after(failures: int, backoff: Backoff) -> int:
 def wait_left(count: Count, backoff: Backoff, *, now: float) -> float | None:
     """Return the seconds until the next attempt, None: now, infinity: never.
 
-    A clock that was set back does not prolong a wait beyond its length.
+    No wait is reported longer than it is. An attempt further in the future than the
+    longest wait was counted before the clock was set back, and holds nobody up.
 
     Args:
         count: attempts still being judged are in it.
@@ -119,12 +121,34 @@ def wait_left(count: Count, backoff: Backoff, *, now: float) -> float | None:
     """
     if backoff.hard and count.failures >= backoff.hard:
         return math.inf
-    failures = count.failures
-    if backoff.forgive_every:
-        failures -= int(max(0.0, now - count.since) // backoff.forgive_every)
-    wait = wait_after(failures, backoff)
+    if now < count.last - backoff.ceiling:
+        return None
+    wait = wait_after(count.failures - _forgiven(count, backoff, now), backoff)
     passed = max(0.0, now - count.last)
     return wait - passed if passed < wait else None
+
+
+def is_over(count: Count, backoff: Backoff, *, now: float, forget_after: float) -> bool:
+    """Tell whether *count* says nothing any more, so that the next begins at one.
+
+    What is forgiven over time is not saved up, and a name is forgotten after the same
+    rest whether somebody has it or not. What ends for good is never over.
+
+    Args:
+        now: Unix seconds.
+        forget_after: seconds of rest after which a count is forgotten.
+    """
+    if backoff.hard:
+        return False
+    rested = now - count.last >= forget_after
+    return rested or 0 < count.failures <= _forgiven(count, backoff, now)
+
+
+def _forgiven(count: Count, backoff: Backoff, now: float) -> int:
+    """Return how many failures have been forgiven since the first of *count*."""
+    if not backoff.forgive_every:
+        return 0
+    return int(max(0.0, now - count.since) // backoff.forgive_every)
 
 
 def address_key(address: str) -> str:

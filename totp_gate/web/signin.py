@@ -68,14 +68,14 @@ class SignInPages:
             binding=prelogin.binding,
             now=request.now,
         )
-        audit = self._desk.audit
+        audit, name = self._desk.audit, canonical_name(typed)
         if isinstance(result, Wait):
-            audit.sign_in(request, "password", "locked", user=typed, known=False)
+            audit.sign_in(request, "password", "locked", user=name, known=result.known)
             return self._desk.wait(request, result.seconds)
         if isinstance(result, Wrong):
             known = result.reason != "unknown-user"
             audit.sign_in(
-                request, "password", "failure", result.reason, user=typed, known=known
+                request, "password", "failure", result.reason, user=name, known=known
             )
             return self._login_form(
                 request, prelogin, status=401, notice=_NO_MATCH, username=typed

@@ -76,6 +76,11 @@ class SessionRecords(Protocol):
         ...
 
 
+def never(_: Count) -> bool:
+    """Say of no count that it is over."""
+    return False
+
+
 class CountRecords(Protocol):
     """Failures, counted before an attempt is judged.
 
@@ -89,6 +94,7 @@ class CountRecords(Protocol):
         *,
         now: float,
         judge: Callable[[Count], float | None],
+        is_over: Callable[[Count], bool] = never,
     ) -> float | None:
         """Count one attempt under every key, if *judge* allows it for all of them.
 
@@ -98,6 +104,7 @@ class CountRecords(Protocol):
             judge: seconds to wait before the next attempt under this count (infinity:
                 for good), or None where it may be tried now. Depends on nothing but
                 the count, and calls no store: it may be called again.
+            is_over: whether a count says nothing any more; then it begins at one.
 
         Returns:
             None: counted, go on and judge the attempt. Else the longest wait, and

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
 
 from totp_gate.model import Count
+from totp_gate.stores.base.traffic import never
 from totp_gate.stores.schema import counts, storable
 from totp_gate.stores.sql import dialect
 from totp_gate.stores.sql.part import Part
@@ -18,7 +19,12 @@ class CountPart(Part):
     """``base.CountRecords``."""
 
     def begin_attempt(
-        self, keys: Sequence[str], *, now: float, judge: Judge
+        self,
+        keys: Sequence[str],
+        *,
+        now: float,
+        judge: Judge,
+        is_over: Callable[[Count], bool] = never,
     ) -> float | None:
         """Count one attempt under every key, if *judge* allows it for all of them."""
         keys = list(dict.fromkeys(map(storable, keys)))
@@ -29,8 +35,10 @@ class CountPart(Part):
             return wait
         with self._write() as writing:
             dialect.lock(writing.connection, *keys)
-            wait = _longest_wait(_found(writing.connection, keys), judge)
+            found = _found(writing.connection, keys)
+            wait = _longest_wait(found, judge)
             if wait is None and keys:
+                _drop(writing.connection, filter(is_over, found))
                 _count_up(writing.connection, keys, now)
         return wait
 
@@ -85,6 +93,12 @@ def _found(connection: Connection, keys: Sequence[str]) -> list[Count]:
 def _longest_wait(found: Iterable[Count], judge: Judge) -> float | None:
     waits = [wait for count in found if (wait := judge(count)) is not None]
     return max(waits, default=None)
+
+
+def _drop(connection: Connection, over: Iterable[Count]) -> None:
+    keys = [count.key for count in over if count.failures]
+    if keys:
+        connection.execute(delete(counts).where(counts.c.key.in_(keys)))
 
 
 def _count_up(connection: Connection, keys: Sequence[str], now: float) -> None:
