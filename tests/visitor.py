@@ -34,10 +34,12 @@ class Visitor:
     Attributes:
         url: ``http://127.0.0.1:8000``, without a slash at the end.
         cookies: what the server has set, by name.
+        headers: sent with every request.
     """
 
     url: str
     cookies: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
 
     def get(self, path: str) -> Answer:
         """Ask for a page, as a navigation does."""
@@ -71,6 +73,7 @@ class Visitor:
         parts = urlsplit(urljoin(self.url + "/", path))
         connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
         headers = {"Accept": "text/html", "Host": urlsplit(self.url).netloc}
+        headers |= self.headers
         if self.cookies:
             pairs = [f"{name}={value}" for name, value in self.cookies.items()]
             headers["Cookie"] = "; ".join(pairs)
