@@ -343,6 +343,21 @@ class TestEvents:
         assert store.events() == [event("bob"), second, first]
         assert store.events(limit=1) == [event("bob")]
 
+    def test_of_a_kind_that_may_be_few_the_newest_are_kept(self, store: Store):
+        changed = event(event="changed")
+        others = [
+            changed,
+            event("bob", event="guess"),
+            event(event="guess", outcome="?"),
+        ]
+        for each in others:
+            store.add_event(each)
+        for number in range(9):
+            store.add_event(event(event="guess", detail=str(number)), keep=5, alike=2)
+
+        assert [each.detail for each in store.events("alice")][:2] == ["8", "7"]
+        assert [each for each in store.events() if each in others] == others[::-1]
+
     def test_only_the_newest_of_each_user_are_kept(self, store: Store):
         store.add_event(event("bob"))
         for number in range(5):

@@ -9,6 +9,7 @@ from tests.telemetry.asked import ALICE_HERE, NAUGHTY, NOON, Lines
 from totp_gate.errors import StoreUnavailable
 from totp_gate.model import Event
 from totp_gate.telemetry.audit import LONGEST_LINE, Audit, Occasion
+from totp_gate.telemetry.inventory import MOST_ALIKE
 from totp_gate.telemetry.metrics import Meter
 
 
@@ -24,6 +25,17 @@ def audit(lines):
 
 def full(shelf):
     raise OSError(28, "No space left on device")
+
+
+@pytest.fixture
+def kept():
+    return []
+
+
+@pytest.fixture
+def keep(kept):
+    """Keep what a store would, however much of it there is."""
+    return lambda event, *, alike: kept.append((event, alike))
 
 
 def value(meter, name, **labels):
@@ -134,23 +146,38 @@ def test_events_and_sign_ins_are_counted(lines):
     assert value(meter, "gate_events_total", event="sign-in.code") == 1
 
 
-def test_the_owner_can_see_what_happened_to_the_account(lines):
-    kept = []
-    audit = Audit(lines, keep=kept.append)
+def test_the_owner_can_see_what_happened_to_the_account(lines, kept, keep):
+    audit = Audit(lines, keep=keep)
 
     audit.sign_in(ALICE_HERE, "code", "failure", "code", user="alice")
 
-    assert kept == [
-        Event(
-            user="alice",
-            at=NOON,
-            event="sign-in.code",
-            outcome="failure",
-            address="192.0.2.7",
-            agent="Browser/1.0",
-            detail="code",
-        )
-    ]
+    [(event, _)] = kept
+    assert event == Event(
+        user="alice",
+        at=NOON,
+        event="sign-in.code",
+        outcome="failure",
+        address="192.0.2.7",
+        agent="Browser/1.0",
+        detail="code",
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "outcome", "alike"),
+    [
+        pytest.param("sign-in.password", "failure", MOST_ALIKE, id="by anybody"),
+        pytest.param("sign-in.code", "failure", MOST_ALIKE, id="by a password alone"),
+        pytest.param("sign-in.code", "success", None, id="by both factors"),
+        pytest.param("password-changed", "success", None, id="by the owner"),
+    ],
+)
+def test_of_what_others_can_cause_an_account_keeps_few(
+    lines, kept, keep, event, outcome, alike
+):
+    Audit(lines, keep=keep).event(ALICE_HERE, event, outcome, user="alice")
+
+    assert [each for _, each in kept] == [alike]
 
 
 @pytest.mark.parametrize(
@@ -161,16 +188,16 @@ def test_the_owner_can_see_what_happened_to_the_account(lines):
         pytest.param("refused", "failure", "alice", id="asked for again and again"),
     ],
 )
-def test_strangers_cannot_push_the_owners_events_out(lines, event, outcome, user):
-    kept = []
-
-    Audit(lines, keep=kept.append).event(ALICE_HERE, event, outcome, user=user)
+def test_strangers_cannot_push_the_owners_events_out(
+    lines, kept, keep, event, outcome, user
+):
+    Audit(lines, keep=keep).event(ALICE_HERE, event, outcome, user=user)
 
     assert kept == []
 
 
 def test_a_store_that_keeps_nothing_fails_no_request(lines):
-    def broken(event):
+    def broken(event, *, alike):
         raise StoreUnavailable("the state is busy")
 
     Audit(lines, keep=broken).event(ALICE_HERE, "sign-out", "success", user="alice")
@@ -189,12 +216,14 @@ def test_every_line_is_offered_to_the_command_but_that_it_failed(lines):
     assert len(lines.written) == 2
 
 
-def test_a_name_nobody_has_costs_what_a_known_one_costs():
-    kept = []
-    audit = Audit(lambda line: None, keep=kept.append)
+def test_a_name_nobody_has_costs_what_a_known_one_costs(kept, keep):
+    audit = Audit(lambda line: None, keep=keep)
     occasion = Occasion(now=1.0)
 
     audit.sign_in(occasion, "password", "failure", user="alice", known=True)
     audit.sign_in(occasion, "password", "failure", user="hunter2", known=False)
 
-    assert [event.user for event in kept] == ["alice", ""]
+    assert [(event.user, alike) for event, alike in kept] == [
+        ("alice", MOST_ALIKE),
+        ("", MOST_ALIKE),
+    ]

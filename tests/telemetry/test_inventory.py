@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from totp_gate.telemetry.inventory import EVENTS, OUTCOMES, kind_of, told_events
+from totp_gate.telemetry.inventory import (
+    EVENTS,
+    MOST_ALIKE,
+    OUTCOMES,
+    kind_of,
+    told_events,
+)
+from totp_gate.web import words
 
 PACKAGE = Path(__file__).resolve().parents[2] / "totp_gate"
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -186,6 +193,13 @@ def test_an_event_nobody_listed_is_written_all_the_same():
 def test_what_is_told_is_kept_too():
     assert told_events()
     assert all(EVENTS[event].kept for event in told_events())
+
+
+def test_what_takes_less_than_both_factors_never_fills_what_an_account_keeps():
+    cheap = [(kind.kept, each) for kind in EVENTS.values() for each in kind.cheap]
+
+    assert {*cheap} == {(True, "success"), (True, "failure")}
+    assert MOST_ALIKE * len(cheap) < words.KEPT
 
 
 def test_names_and_meanings_have_one_form():

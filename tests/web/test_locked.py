@@ -12,6 +12,7 @@ from tests.web.forms import (
     LOGIN,
     RECOVERY,
     connect,
+    events_of,
     form_on,
     is_in,
     press,
@@ -19,6 +20,8 @@ from tests.web.forms import (
 )
 from totp_gate.core import otp
 from totp_gate.errors import StoreUnavailable
+from totp_gate.telemetry.audit import Occasion
+from totp_gate.telemetry.inventory import MOST_ALIKE
 from totp_gate.testing import Installation, Person
 
 SECRETS = re.compile(r'(name="csrf_token" value=")[^"]+|[0-9a-f]{12}')
@@ -211,6 +214,30 @@ def test_the_audit_names_whom_the_guesses_are_about_if_there_is_one(lines):
     ]
     kept = lines.accounts.store.events()
     assert {one.user for one in kept} == {"alice", ""}
+
+
+def test_no_number_of_guesses_hides_what_happened_to_the_account(
+    installation, alice, browser
+):
+    events = [("password-changed", "success"), ("recovery-renewed", "success")]
+    for event, outcome in events:
+        occasion = Occasion(now=installation.clock())
+        installation.accounts.audit.event(occasion, event, outcome, user="alice")
+    guesser = Guesser(installation)
+    for number in range(60):
+        installation.clock.tick(3600)
+        guesser.open_form()
+        assert guesser.guess("alice")[0] == 401
+        installation.clock.tick(3600)
+        thief, place = half_way(installation, alice, number)
+        form = form_on(thief.get(CODE).text, CODE)
+        thief.post(CODE, data=form.fields | {"code": "000000"}, environ_base=place)
+
+    kept = events_of(installation)
+
+    assert kept.count(("sign-in.password", "failure")) == MOST_ALIKE
+    assert kept.count(("sign-in.code", "failure")) == MOST_ALIKE
+    assert {*events, ("sign-in.code", "success")} <= {*kept}
 
 
 def half_way(house, person, number):

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from totp_gate.model import AppToken, Authenticator, Browser, Event, Session
-from totp_gate.telemetry.inventory import EVENTS
+from totp_gate.telemetry.inventory import EVENTS, MOST_ALIKE
 from totp_gate.web import words
 
 CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0"
@@ -209,6 +209,11 @@ IN = "sign-in.code"
             [f"!{IN}", "!sign-in.recovery", f"!{IN}", IN],
             "a wrong code was typed 3 times after the right password",
             id="guesses of both kinds",
+        ),
+        pytest.param(
+            [f"!{IN}"] * MOST_ALIKE + ["!sign-in.recovery", IN],
+            "a wrong code was typed 7 times or more after the right password",
+            id="more guesses than are kept",
         ),
         pytest.param(
             ["!sign-in.password", "!sign-in.password", IN],

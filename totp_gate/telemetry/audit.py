@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Protocol
 from totp_gate.core.headers import plain
 from totp_gate.errors import GateError
 from totp_gate.model import Event
-from totp_gate.telemetry.inventory import kind_of
+from totp_gate.telemetry.inventory import MOST_ALIKE, kind_of
 from totp_gate.telemetry.metrics import Meter
 
 if TYPE_CHECKING:
@@ -59,6 +59,14 @@ class Asked(Protocol):
     @property
     def agent(self) -> str:
         """How the browser calls itself."""
+        ...
+
+
+class Keep(Protocol):
+    """What keeps an event for the owner of an account (``Store.add_event``)."""
+
+    def __call__(self, event: Event, /, *, alike: int | None) -> None:
+        """Keep *event*, and of those that are like it at most *alike*."""
         ...
 
 
@@ -97,7 +105,7 @@ class Audit:
         self,
         write: Callable[[str], None] = to_stderr,
         *,
-        keep: Callable[[Event], None] | None = None,
+        keep: Keep | None = None,
         tell: Callable[[str, str], None] | None = None,
         meter: Meter | None = None,
     ) -> None:
@@ -204,8 +212,9 @@ class Audit:
             agent=request.agent,
             detail=plain(fields["detail"], _LONGEST),
         )
+        alike = MOST_ALIKE if kept.outcome in kind_of(kept.event).cheap else None
         try:
-            self._keep(kept)
+            self._keep(kept, alike=alike)
         except GateError as error:
             self.trouble({}, "an event was not kept for its owner", error)
 

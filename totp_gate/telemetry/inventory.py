@@ -11,6 +11,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MOST_ALIKE = 6
+"""How many of a cheap event and outcome an account keeps of its 50 events."""
+
 OUTCOMES = ("success", "failure", "locked")
 """What may stand in ``outcome``."""
 
@@ -21,29 +24,40 @@ class Kind:
 
     Attributes:
         meaning: what happened, for operators; one sentence without its full stop.
-        kept: recent ones are shown to the owner of the account. Only what a stranger
-            cannot cause without bound, or it would push everything else out.
+        kept: recent ones are shown to the owner of the account.
+        cheap: outcomes that take less than both factors. Only the newest
+            ``MOST_ALIKE`` of each are kept, or they would push everything else out.
         told: the command of ``[audit]`` runs for it, unless ``command_events`` says
             otherwise: what an owner wants to hear of even if they never look.
     """
 
     meaning: str
     kept: bool = False
+    cheap: tuple[str, ...] = ()
     told: bool = False
 
 
 EVENTS: dict[str, Kind] = {
-    "sign-in.password": Kind("A user name and a password were judged", kept=True),
+    "sign-in.password": Kind(
+        "A user name and a password were judged",
+        kept=True,
+        cheap=("success", "failure"),
+    ),
     "sign-in.code": Kind(
-        "A one-time code was judged; with its success a session begins", kept=True
+        "A one-time code was judged; with its success a session begins",
+        kept=True,
+        cheap=("failure",),
     ),
     "sign-in.recovery": Kind(
         "A recovery code was judged; with its success a session begins",
         kept=True,
+        cheap=("failure",),
         told=True,
     ),
     "password.passed": Kind(
-        "A password alone began a session, for places where a rule says so", kept=True
+        "A password alone began a session, for places where a rule says so",
+        kept=True,
+        cheap=("success",),
     ),
     "browser.passed": Kind("A trusted browser stood for the code", kept=True),
     "browser.replayed": Kind(
@@ -56,7 +70,9 @@ EVENTS: dict[str, Kind] = {
         "A code was judged once more, for something sensitive", kept=True
     ),
     "clock-off": Kind(
-        "A code was right for another time: a clock seems off", kept=True
+        "A code was right for another time: a clock seems off",
+        kept=True,
+        cheap=("failure",),
     ),
     "password-changed": Kind("The owner changed the password", kept=True, told=True),
     "authenticator-renamed": Kind("A second factor got another name", kept=True),
@@ -66,9 +82,12 @@ EVENTS: dict[str, Kind] = {
     ),
     "browser-forgotten": Kind("A trusted browser was forgotten", kept=True),
     "session-ended": Kind("The owner ended a session of theirs", kept=True),
-    "sign-out": Kind("Somebody ended their session", kept=True),
+    "sign-out": Kind("Somebody ended their session", kept=True, cheap=("success",)),
     "enrollment": Kind(
-        "A second factor was connected to an account", kept=True, told=True
+        "A second factor was connected to an account",
+        kept=True,
+        cheap=("failure",),
+        told=True,
     ),
     "token-made": Kind(
         "The owner or a command made an app token", kept=True, told=True

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from totp_gate.model import Event
-from totp_gate.telemetry.audit import Audit
+from totp_gate.telemetry.audit import Audit, Keep
 from totp_gate.telemetry.hook import Hook
 from totp_gate.telemetry.metrics import Meter
 from totp_gate.telemetry.sinks import open_sink
@@ -16,7 +15,7 @@ def open_audit(
     *,
     command: Sequence[str] = (),
     events: Sequence[str] = (),
-    keep: Callable[[Event], None] | None = None,
+    keep: Keep | None = None,
     meter: Meter | None = None,
 ) -> Audit:
     """Return an audit that writes to *target* (``sinks.open_sink``).

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from totp_gate.model import AppToken, Authenticator, Browser, Event, Session
+from totp_gate.telemetry.inventory import MOST_ALIKE
 
 KEPT = 50
 """Events that are asked for; of most accounts that is all there are."""
@@ -190,10 +191,13 @@ def news(events: Sequence[Event], *, signed_in: bool) -> str | None:
         return None  # everything is here, and there was no sign-in before
     # The sign-in before belongs to it: a thief may have done it with a recovery code.
     since = events[start : complete[0] + 1 if complete else len(events)]
-    wrong = sum(one.event in _GUESSES and _failed(one) for one in since)
+    guesses = [one.event for one in since if one.event in _GUESSES and _failed(one)]
+    wrong = len(guesses)
     said = [_CHANGES[one.event] for one in since if _is_change(one)]
     if wrong:
         often = "once" if wrong == 1 else f"{wrong} times"
+        if any(guesses.count(kind) >= MOST_ALIKE for kind in _GUESSES):
+            often += " or more"
         said.insert(0, f"a wrong code was typed {often} after the right password")
     if not said:
         return None

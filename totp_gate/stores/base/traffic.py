@@ -135,8 +135,15 @@ class CountRecords(Protocol):
 class EventRecords(Protocol):
     """Recent events of each account."""
 
-    def add_event(self, event: Event, *, keep: int = 50) -> None:
-        """Keep *event* and at most *keep* of that user's newest."""
+    def add_event(
+        self, event: Event, *, keep: int = 50, alike: int | None = None
+    ) -> None:
+        """Keep *event* and at most *keep* of that user's newest.
+
+        Args:
+            alike: of those with the same name and outcome at most so many; None: any
+                number.
+        """
         ...
 
     def events(self, user: str | None = None, *, limit: int = 50) -> list[Event]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import ColumnElement, Delete, and_, delete, insert, select
 
 from totp_gate.model import Event
 from totp_gate.stores.schema import events
@@ -12,23 +12,20 @@ from totp_gate.stores.sql.part import Part
 class EventPart(Part):
     """``base.EventRecords``."""
 
-    def add_event(self, event: Event, *, keep: int = 50) -> None:
-        """Keep *event* and at most *keep* of that user's newest."""
+    def add_event(
+        self, event: Event, *, keep: int = 50, alike: int | None = None
+    ) -> None:
+        """Keep *event*, of its kind *alike*, of that user's newest *keep*."""
         row = {name: getattr(event, name) for name in _FIELDS}
         theirs = events.c.user == event.user
-        surplus = (
-            select(events.c.number)
-            .where(theirs)
-            .order_by(events.c.number.desc())
-            .limit(1)
-            .offset(keep)
-            .scalar_subquery()
+        kind = and_(
+            theirs, events.c.event == event.event, events.c.outcome == event.outcome
         )
         with self._write() as writing:
             writing.connection.execute(insert(events).values(row))
-            writing.connection.execute(
-                delete(events).where(theirs, events.c.number <= surplus)
-            )
+            if alike is not None:
+                writing.connection.execute(_all_but_newest(alike, kind))
+            writing.connection.execute(_all_but_newest(keep, theirs))
 
     def events(self, user: str | None = None, *, limit: int = 50) -> list[Event]:
         """Return the newest events of *user* (None: of everybody), newest first."""
@@ -41,6 +38,18 @@ class EventPart(Part):
             wanted = wanted.where(events.c.user == user)
         with self._read() as connection:
             return [Event(**row._mapping) for row in connection.execute(wanted)]
+
+
+def _all_but_newest(number: int, which: ColumnElement[bool]) -> Delete:
+    surplus = (
+        select(events.c.number)
+        .where(which)
+        .order_by(events.c.number.desc())
+        .limit(1)
+        .offset(number)
+        .scalar_subquery()
+    )
+    return delete(events).where(which, events.c.number <= surplus)
 
 
 _FIELDS = [name for name in events.columns.keys() if name != "number"]  # noqa: SIM118
