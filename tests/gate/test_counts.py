@@ -2,12 +2,16 @@
 
 import json
 import re
+import threading
+from functools import partial
 
 import pytest
 
+from tests.accounts.crowd import at_once
 from tests.applications import echo
 from totp_gate.errors import StoreUnavailable
-from totp_gate.testing import Installation
+from totp_gate.testing import Clock, Installation
+from totp_gate.web.status import READY_EVERY
 
 STRANGER = {"REMOTE_ADDR": "203.0.113.9"}
 
@@ -154,6 +158,90 @@ def test_what_is_wrong_is_told_inside_only(
     assert (answer.status_code, answer.text) == (503, told)
     logged = json.loads(capsys.readouterr().err.splitlines()[-1])
     assert logged["detail"] == "not ready: store: the state is busy"
+
+
+class TestReadyForASecond:
+    """A stranger who asks all the time makes neither disk nor application busy."""
+
+    @pytest.fixture
+    def asked(self, installation, monkeypatch):
+        """What was really asked, with a clock that stands still."""
+        status = installation.gate._parts.routes._pages["/readyz"]["GET"].__self__
+        self.time = Clock(1000.0)
+        self.works = True
+        pings = []
+
+        def ping():
+            pings.append(self.time())
+            if not self.works:
+                raise StoreUnavailable("the state is busy")
+
+        monkeypatch.setitem(status._checks, "store", ping)
+        monkeypatch.setattr(status, "_monotonic", self.time)
+        return pings
+
+    @pytest.mark.parametrize(("works", "status"), [(True, 200), (False, 503)])
+    def test_the_answer_is_asked_for_once_a_second(
+        self, installation, asked, works, status
+    ):
+        self.works = works
+        browser = installation.client()
+
+        answers = [browser.get("/_gate/readyz") for _ in range(9)]
+        self.time.tick(READY_EVERY)
+        answers.append(browser.get("/_gate/readyz"))
+
+        assert {answer.status_code for answer in answers} == {status}
+        assert asked == [1000.0, 1001.0]
+
+    @pytest.mark.parametrize(("works", "status"), [(True, 200), (False, 503)])
+    def test_a_change_is_felt_after_a_second(self, installation, asked, works, status):
+        self.works = not works
+        browser = installation.client()
+        browser.get("/_gate/readyz")
+
+        self.works = works
+        self.time.tick(READY_EVERY)
+
+        assert browser.get("/_gate/readyz").status_code == status
+
+    def test_what_is_remembered_is_told_inside_only(self, installation, asked):
+        self.works = False
+        inside = installation.client().get("/_gate/readyz")
+
+        outside = installation.client().get("/_gate/readyz", environ_overrides=STRANGER)
+
+        assert inside.text == "not ready\nstore: the state is busy\n"
+        assert outside.text == "not ready\n"
+
+    def test_of_many_at_once_one_asks(self, installation, asked, monkeypatch):
+        status = installation.gate._parts.routes._pages["/readyz"]["GET"].__self__
+        another = threading.Event()
+
+        def slow():
+            if len(asked) > 1:
+                another.set()
+            another.wait(0.2)
+
+        monkeypatch.setitem(status._checks, "slow", slow)
+        browsers = [installation.client() for _ in range(8)]
+
+        answers = at_once([partial(each.get, "/_gate/readyz") for each in browsers])
+
+        assert {answer.status_code for answer in answers} == {200}
+        assert len(asked) == 1
+
+    def test_what_breaks_unforeseen_is_never_taken_for_ready(
+        self, installation, asked, monkeypatch
+    ):
+        def broken():
+            raise RuntimeError("nobody thought of this")
+
+        status = installation.gate._parts.routes._pages["/readyz"]["GET"].__self__
+        monkeypatch.setitem(status._checks, "store", broken)
+
+        for _ in range(2):
+            assert installation.client().get("/_gate/readyz").status_code == 500
 
 
 def test_figures_that_cannot_be_read_are_no_broken_page(tmp_path, monkeypatch, capsys):

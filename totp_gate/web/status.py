@@ -2,10 +2,16 @@
 
 Anybody may ask whether it is alive and ready. What is wrong, and the figures, are for
 the networks of ``[metrics]`` only; for others there are no figures here.
+
+To be ready means that the state could be written, so an answer is good for a second:
+however many ask, the disk and the application hear of it once.
 """
 
 from __future__ import annotations
 
+import math
+import threading
+import time
 from collections.abc import Callable, Mapping
 
 from totp_gate.core.headers import Networks
@@ -15,6 +21,7 @@ from totp_gate.web.desk import Desk
 from totp_gate.web.pages import Answer
 from totp_gate.web.request import PageRequest
 
+READY_EVERY = 1.0
 _PLAIN = "text/plain; charset=utf-8"
 
 
@@ -25,6 +32,7 @@ class StatusPages:
         checks: by name, each raising ``GateError`` where its part is not ready.
         meter: what was counted.
         insiders: who may know more than yes and no.
+        monotonic: seconds that never go back.
     """
 
     def __init__(
@@ -34,11 +42,16 @@ class StatusPages:
         *,
         meter: Meter,
         insiders: Networks,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._desk = desk
         self._checks = checks
         self._meter = meter
         self._insiders = insiders
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._checked_at = -math.inf
+        self._wrong: list[str] = []
 
     def alive(self, _request: PageRequest) -> Answer:
         """Answer 200 as long as the process can answer at all."""
@@ -46,6 +59,17 @@ class StatusPages:
 
     def ready(self, request: PageRequest) -> Answer:
         """Answer 200 where everything needed is there, else 503."""
+        with self._lock:
+            wrong = self._look(request)
+        if not wrong:
+            return self._text("ready\n")
+        told = "".join(wrong) if self._is_insider(request) else ""
+        return self._text("not ready\n" + told, status=503)
+
+    def _look(self, request: PageRequest) -> list[str]:
+        """Return what is wrong: found now, or within the last second."""
+        if self._monotonic() - self._checked_at < READY_EVERY:
+            return self._wrong
         wrong = []
         for name, check in self._checks.items():
             try:
@@ -53,10 +77,8 @@ class StatusPages:
             except GateError as error:
                 self._desk.audit.trouble(request.environ, f"not ready: {name}", error)
                 wrong.append(f"{name}: {error}\n")
-        if not wrong:
-            return self._text("ready\n")
-        told = "".join(wrong) if self._is_insider(request) else ""
-        return self._text("not ready\n" + told, status=503)
+        self._wrong, self._checked_at = wrong, self._monotonic()
+        return wrong
 
     def figures(self, request: PageRequest) -> Answer:
         """Answer with all metrics, in the text format of Prometheus."""
