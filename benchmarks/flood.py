@@ -1,16 +1,17 @@
 """Requests of people who are signed in, while others flood the sign-in.
 
 The flood is the worst that gets past the throttle: every attempt has a name and an
-address of its own, so each costs one Argon2id. What counts is the time that one request
-in a hundred exceeds, beside the same while nobody signs in. As many strangers who only
-knock (and are sent to the sign-in) show what any flood does to this machine.
+address of its own, so each costs one Argon2id. Once they try again without a pause, and
+once with a short one, so that no more than so many come in a second. What counts is the
+time that one request in a hundred exceeds, beside the same while nobody signs in. As
+many strangers who only knock (and are sent to the sign-in) show what any flood does to
+this machine.
 """
 
 from __future__ import annotations
 
 import contextlib
 import http.client
-import os
 import re
 import secrets
 from collections.abc import Callable
@@ -22,17 +23,13 @@ from benchmarks import servers, signed_in
 from benchmarks.load import Result, measure, request, running
 from benchmarks.table import Row, figure, ratios, show
 from tests.servers import Gunicorn, Nginx
-from totp_gate import create_app
 
 BUDGET = 2.0
 STRANGERS = 24
 PEOPLE = 2
 THREADS = 8
-
-
-def proxied():
-    """Return what a server imports: the gate as a proxy."""
-    return create_app(os.environ["BENCHMARK_SETTINGS"])
+PAUSE = 0.1
+RATE = round(STRANGERS / PAUSE)
 
 
 def run(rounds: int, seconds: float) -> list[Row]:
@@ -44,7 +41,12 @@ def run(rounds: int, seconds: float) -> list[Row]:
         proxy = f'[upstream]\nurl = "{upstream.url}"\n'
         for what, app, settings, worker_class in (
             ("wrapped, gthread", "benchmarks.servers:gated()", "", "gthread"),
-            ("proxy, gevent", "benchmarks.flood:proxied()", proxy, "gevent"),
+            (
+                "proxy, gevent",
+                "benchmarks.proxy_apps:gate_and_proxy()",
+                proxy,
+                "gevent",
+            ),
         ):
             made = stack.enter_context(signed_in.installation(settings))
             cookie = signed_in.sign_in(made)
@@ -63,6 +65,7 @@ def _rows(
 ) -> list[Row]:
     idle: list[Result] = []
     flooded: list[Result] = []
+    paced: list[Result] = []
     knocked: list[Result] = []
     attempts: list[Result] = []
     stranger = _stranger(server.port)
@@ -73,8 +76,11 @@ def _rows(
         beside, tried = _with_strangers(server, stranger, cookie, seconds)
         flooded.append(beside)
         attempts.append(tried)
+        beside, _ = _with_strangers(server, stranger, cookie, seconds, pause=PAUSE)
+        paced.append(beside)
     calm = [each.quantile(0.99) for each in idle]
     p99 = ratios([each.quantile(0.99) for each in flooded], calm)
+    pausing = ratios([each.quantile(0.99) for each in paced], calm)
     knocking = ratios([each.quantile(0.99) for each in knocked], calm)
     p50 = ratios([r.quantile(0.5) for r in flooded], [r.quantile(0.5) for r in idle])
     judged = [r.statuses.get(401, 0) for r in attempts]
@@ -82,6 +88,7 @@ def _rows(
     _tell_others(what, attempts)
     return [
         Row(f"{what}: p99 with the flood / without", p99, at_most=BUDGET),
+        Row(f"{what}: p99 with one of {RATE} a second / without", pausing),
         Row(f"{what}: p99 with strangers who knock / without", knocking),
         Row(f"{what}: p50 with the flood / without", p50),
         Row(f"{what}: sign-ins judged, in a round", judged),
@@ -90,10 +97,17 @@ def _rows(
 
 
 def _with_strangers(
-    server: Gunicorn, what: Callable[[], bytes], cookie: str, seconds: float
+    server: Gunicorn,
+    what: Callable[[], bytes],
+    cookie: str,
+    seconds: float,
+    *,
+    pause: float = 0.0,
 ) -> tuple[Result, Result]:
     """Return what people and what strangers have seen, at the same time."""
-    load = running(server.port, what, connections=STRANGERS, seconds=seconds + 1.5)
+    load = running(
+        server.port, what, connections=STRANGERS, seconds=seconds + 1.5, pause=pause
+    )
     with load as strangers:
         _people(server, cookie, 0.5)
         people = _people(server, cookie, seconds)

@@ -13,6 +13,7 @@ import re
 import selectors
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -66,15 +67,23 @@ def measure(
 
 @contextmanager
 def running(
-    port: int, what: Callable[[], bytes], *, connections: int, seconds: float
+    port: int,
+    what: Callable[[], bytes],
+    *,
+    connections: int,
+    seconds: float,
+    pause: float = 0.0,
 ) -> Iterator[Callable[[], Result]]:
     """Run a load beside the block; what is yielded waits for its end.
 
     Leaving the block ends it.
+
+    Args:
+        pause: seconds between an answer and the next request of a connection.
     """
     receiver, sender = multiprocessing.Pipe(duplex=False)
     load = multiprocessing.get_context("fork").Process(
-        target=_run, args=(port, what, connections, seconds, sender), daemon=True
+        target=_run, args=(port, what, connections, seconds, pause, sender), daemon=True
     )
     load.start()
 
@@ -126,11 +135,17 @@ class _Client:
 
 
 def _run(
-    port: int, what: Callable[[], bytes], connections: int, seconds: float, sender: Any
+    port: int,
+    what: Callable[[], bytes],
+    connections: int,
+    seconds: float,
+    pause: float,
+    sender: Any,
 ) -> None:
     selector = selectors.DefaultSelector()
     times: list[float] = []
     statuses: dict[int, int] = {}
+    due: deque[tuple[float, _Client]] = deque()
     begun = time.perf_counter()
     for _ in range(connections):
         client = _Client(port, what, begun=begun)
@@ -138,9 +153,10 @@ def _run(
         client.ask()
     end = begun + seconds
     while selector.get_map() and time.perf_counter() < end + _PATIENCE:
-        for key, _ in selector.select(0.2):
-            again = time.perf_counter() < end
-            _take(key.data, selector, times, statuses, again=again)
+        for key, _ in selector.select(0.2 if not due else 0.001):
+            if _take(key.data, selector, times, statuses):
+                due.append((time.perf_counter() + pause, key.data))
+        _go_on(due, selector, end)
     sender.send(Result(sorted(times), time.perf_counter() - begun, statuses))
     sender.close()
     os._exit(0)
@@ -151,10 +167,8 @@ def _take(
     selector: selectors.BaseSelector,
     times: list[float],
     statuses: dict[int, int],
-    *,
-    again: bool,
-) -> None:
-    """Read what has come; where it is the whole answer, ask *again*."""
+) -> bool:
+    """Read what has come; tell whether the client may ask again."""
     piece = b""
     try:
         piece = client.sock.recv(65536)
@@ -165,12 +179,22 @@ def _take(
         times.append(time.perf_counter() - client.begun)
         status = int(client.octets[9:12])
         statuses[status] = statuses.get(status, 0) + 1
-        if again and not client.closing():
-            client.ask()
-            return
+        if not client.closing():
+            return True
     elif piece:
-        return
+        return False
     client.close(selector)
-    if again:
-        client.open(selector)
-        client.ask()
+    client.open(selector)
+    return True
+
+
+def _go_on(
+    due: deque[tuple[float, _Client]], selector: selectors.BaseSelector, end: float
+) -> None:
+    """Let those ask again whose pause is over; let them go when the time is."""
+    while due and (due[0][0] <= time.perf_counter() or time.perf_counter() >= end):
+        _, client = due.popleft()
+        if time.perf_counter() >= end:
+            client.close(selector)
+        else:
+            client.ask()

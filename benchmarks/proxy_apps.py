@@ -1,22 +1,27 @@
-"""What is compared: the worker itself, the proxy, and the same on urllib3."""
+"""What is compared: the proxy, and the same on urllib3, behind the gate and alone."""
 
 from __future__ import annotations
 
 import os
 
+from totp_gate import Gate, create_app
 from totp_gate.upstream.proxy import Destination, Limits, Proxy
-
-
-def hello(_environ, start_response):
-    """Answer from the worker itself."""
-    start_response("200 OK", [("Content-Length", "5"), ("Content-Type", "text/plain")])
-    return [b"hello"]
 
 
 def proxy():
     """The proxy."""
     limits = Limits(max_tunnels=2000)
     return Proxy(Destination.parse(os.environ["UPSTREAM"]), limits=limits)
+
+
+def gate_and_proxy():
+    """The gate with the proxy behind it, as ``totp-gate serve`` runs them."""
+    return create_app(os.environ["BENCHMARK_SETTINGS"])
+
+
+def gate_and_urllib3():
+    """The gate with the other proxy behind it."""
+    return Gate(on_urllib3(), os.environ["BENCHMARK_SETTINGS"])
 
 
 HOPS = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}

@@ -1,13 +1,10 @@
 """What the proxy keeps in memory: long bodies, and idle tunnels.
 
-    python -m benchmarks.proxy_memory [--gigabytes 1] [--tunnels 1000]
-
 Resident memory of the one gevent worker, as the kernel counts it.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import resource
 import socket
@@ -15,6 +12,8 @@ import threading
 import time
 from pathlib import Path
 
+from benchmarks.servers import processor
+from benchmarks.table import Row, show
 from tests.servers import Gunicorn, free_port
 
 PIECE = b"x" * (1 << 20)
@@ -28,15 +27,15 @@ ASK = (
 )
 
 
-def main() -> None:
-    """Measure and print a table."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--gigabytes", type=float, default=1.0)
-    parser.add_argument("--tunnels", type=int, default=1000)
-    options = parser.parse_args()
+def run(pieces: int = 1024, number: int = 1000) -> list[Row]:
+    """Measure and print the table.
+
+    Args:
+        pieces: MiB of a body.
+        number: of tunnels.
+    """
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 16384), hard))
-    pieces = int(options.gigabytes * 1024)
     port = free_port()
     upstream(port, pieces)
     server = Gunicorn(
@@ -45,22 +44,23 @@ def main() -> None:
         env={"UPSTREAM": f"http://127.0.0.1:{port}"},
         arguments=["--worker-connections", "4000"],
     )
+    rows = []
     with server:
-        print("\n| what | measured | budget |")
-        print("|---|---|---|")
         for name, way in (("down", download), ("up", upload)):
             begin = reset_peak(server)
             first, took = way(server.port, pieces)
             grown = (memory(server, "VmHWM") - begin) / 1024
-            print(f"| {pieces} MiB {name}: memory grows, MiB | {grown:.1f} | < 16 |")
-            print(
-                f"| {pieces} MiB {name}: first octet after, ms | {first:.1f} | < 50 |"
-            )
-            print(f"| {pieces} MiB {name}: MiB a second | {pieces / took:.0f} | |")
-        tunnels(server, options.tunnels)
+            what = f"{pieces} MiB {name}"
+            rows += [
+                Row(f"{what}: memory grows", [grown], at_most=16, unit="MiB"),
+                Row(f"{what}: first octet after", [first], at_most=50, unit="ms"),
+                Row(f"{what}: a second", [pieces / took], unit="MiB"),
+            ]
+        rows += tunnels(server, number)
+    return show("What the proxy keeps, one gevent worker", rows)
 
 
-def tunnels(server, number) -> None:
+def tunnels(server: Gunicorn, number: int) -> list[Row]:
     """Open tunnels and see what each keeps."""
     with contextlib.ExitStack() as stack:
         open_tunnel(stack, server.port)
@@ -69,11 +69,14 @@ def tunnels(server, number) -> None:
             open_tunnel(stack, server.port)
         time.sleep(3)
         each = (memory(server, "VmRSS") - before) / number
-        print(f"| {number} idle tunnels: KiB each | {each:.0f} | < 100 |")
         used = processor(server)
         time.sleep(5)
         share = (processor(server) - used) / 5 * 100
-        print(f"| {number} idle tunnels: % of one processor | {share:.0f} | |")
+    what = f"{number} idle tunnels"
+    return [
+        Row(f"{what}: each", [each], at_most=100, unit="KiB"),
+        Row(f"{what}: of one processor", [share], unit="%"),
+    ]
 
 
 def open_tunnel(stack, port) -> None:
@@ -86,14 +89,6 @@ def memory(server, name) -> int:
     """Return *name* of the worker's status in KiB."""
     status = Path(f"/proc/{server.children[0]}/status").read_text()
     return int(status.split(f"{name}:")[1].split()[0])
-
-
-def processor(server) -> float:
-    """Return the seconds of processor time that the worker has used."""
-    fields = (
-        Path(f"/proc/{server.children[0]}/stat").read_text().rsplit(")", 1)[1].split()
-    )
-    return (int(fields[11]) + int(fields[12])) / 100
 
 
 def reset_peak(server) -> int:
@@ -162,7 +157,3 @@ def upstream(port, pieces) -> None:
             threading.Thread(target=serve, args=(sock,), daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
-
-
-if __name__ == "__main__":
-    main()

@@ -1,92 +1,125 @@
-"""How much of a worker's speed is left behind the proxy, with nginx as upstream.
+"""How much of a worker's speed is left behind gate and proxy, with nginx as upstream.
 
-    python -m benchmarks.proxy_speed [--rounds 7] [--seconds 2]
-
-Each round measures every contestant once, in turn, so that a noisy machine is noisy for
-all of them; what counts are the ratios within a round.
+The same gevent worker, the same parser, the same request of somebody who is signed in.
+Beside the whole stand its parts: the worker that answers hello world itself, the proxy
+without the gate, and the same proxy written on urllib3, with the gate and without.
 """
 
 from __future__ import annotations
 
-import argparse
+import contextlib
+from collections.abc import Mapping
 
-from benchmarks.proxy_load import measure, spread
-from tests.servers import Gunicorn, Nginx
+from benchmarks import servers, signed_in
+from benchmarks.load import Result, measure, request
+from benchmarks.servers import SLICES, best, measured
+from benchmarks.table import Row, in_turn, ratios, show
+from tests.servers import Gunicorn, Nginx, answers
 
+OF_HELLO = 0.55
+OF_URLLIB3 = 1.8
+CONNECTIONS = 16
+SCALE = (1, 16, 64, 256)
 APPS = {
-    "hello": "benchmarks.proxy_apps:hello",
+    "hello": "benchmarks.signed_in:hello",
+    "again": "benchmarks.signed_in:hello",
+    "gate": "benchmarks.proxy_apps:gate_and_proxy()",
     "proxy": "benchmarks.proxy_apps:proxy()",
+    "gate, urllib3": "benchmarks.proxy_apps:gate_and_urllib3()",
     "urllib3": "benchmarks.proxy_apps:on_urllib3()",
 }
 
 
-def main() -> None:
-    """Measure and print tables."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=2.0)
-    parser.add_argument("--worker-class", default="gevent")
-    options = parser.parse_args()
-    upstream = Nginx("keepalive_requests 1000000; location / { return 200 hello; }")
-    with upstream:
-        env = {"UPSTREAM": upstream.url}
-        servers = {
-            name: Gunicorn(
-                app,
-                worker_class=options.worker_class,
-                env=env,
-                arguments=["--log-level", "warning", "--keep-alive", "30"],
-            )
-            for name, app in APPS.items()
+def run(rounds: int, seconds: float) -> list[Row]:
+    """Measure and print the tables."""
+    with contextlib.ExitStack() as stack:
+        upstream = Nginx("keepalive_requests 1000000; location / { return 200 hello; }")
+        stack.enter_context(upstream)
+        made = stack.enter_context(
+            signed_in.installation(f'[upstream]\nurl = "{upstream.url}"\n', trusted=())
+        )
+        headers = {**signed_in.BROWSER, "Host": signed_in.HOST}
+        sent = request("/page", {**headers, "Cookie": signed_in.sign_in(made)})
+        env = {"UPSTREAM": upstream.url, "BENCHMARK_SETTINGS": str(made.path)}
+        contestants = {
+            name: stack.enter_context(_serve(app, env)) for name, app in APPS.items()
         }
-        for server in servers.values():
-            server.is_ready = _until_it_answers(server)
-        with servers["hello"], servers["proxy"], servers["urllib3"]:
-            compare(servers, options.rounds, options.seconds)
-            scale(servers, options.rounds, options.seconds)
+        compared = _compare(contestants, sent, rounds, seconds)
+        return [*compared, *_scale(contestants, sent, rounds, seconds)]
 
 
-def _until_it_answers(server):
-    from tests.servers import answers
-
-    return lambda: answers(server.port)
-
-
-def compare(servers, rounds, seconds) -> None:
-    """Print the ratios of the budget."""
-    rates = {name: [] for name in servers}
-    for _ in range(rounds):
-        for name, server in servers.items():
-            result = measure(server.port, connections=16, seconds=seconds)
-            assert not result.wrong, (name, result)
-            rates[name].append(result.rate)
-    print("\n| 16 connections | min | median | max | budget |")
-    print("|---|---|---|---|---|")
-    for name, budget in (("hello", 0.55), ("urllib3", 1.8)):
-        ratios = [a / b for a, b in zip(rates["proxy"], rates[name], strict=True)]
-        print(f"| proxy / {name} | {spread(ratios)} | >= {budget} |")
-    for name, values in rates.items():
-        print(f"| {name}, answers a second | {spread(values)} | |")
-
-
-def scale(servers, rounds, seconds) -> None:
-    """Print how the cost changes with concurrency."""
-    print(
-        "\n| connections | proxy / hello: min | median | max | proxy p50 ms | p99 ms |"
+def _serve(app: str, env: Mapping[str, str]) -> Gunicorn:
+    server = Gunicorn(
+        app, worker_class="gevent", env=dict(env), arguments=servers.ARGUMENTS
     )
-    print("|---|---|---|---|---|---|")
-    for connections in (1, 16, 64, 256):
-        ratios, last = [], None
-        for _ in range(max(3, rounds // 2)):
-            hello = measure(
-                servers["hello"].port, connections=connections, seconds=seconds
-            )
-            last = measure(
-                servers["proxy"].port, connections=connections, seconds=seconds
-            )
-            ratios.append(last.rate / hello.rate)
-        print(f"| {connections} | {spread(ratios)} | {last.p50:.2f} | {last.p99:.2f} |")
+    server.is_ready = lambda: answers(server.port)
+    return server
 
 
-if __name__ == "__main__":
-    main()
+def _compare(
+    contestants: Mapping[str, Gunicorn], sent: bytes, rounds: int, seconds: float
+) -> list[Row]:
+    costs: dict[str, list[float]] = {name: [] for name in contestants}
+    runs = {
+        name: measured(server, sent, seconds / SLICES, costs[name], CONNECTIONS)
+        for name, server in contestants.items()
+    }
+    rates = in_turn(runs, rounds * SLICES)
+    return show(
+        "The proxy, one gevent worker, 16 connections",
+        [
+            *_rows("answers a second", best(rates), judged=True),
+            *_rows("answers for the same processor time", best(costs), judged=False),
+        ],
+    )
+
+
+def _rows(what: str, values: dict[str, list[float]], *, judged: bool) -> list[Row]:
+    def row(upper: str, lower: str, budget: float | None = None) -> Row:
+        text = f"{what}, {_NAMES[upper]} / {_NAMES[lower]}"
+        at_least = budget if judged else None
+        return Row(text, ratios(values[upper], values[lower]), at_least)
+
+    return [
+        row("gate", "hello", OF_HELLO),
+        row("gate", "gate, urllib3", OF_URLLIB3),
+        row("gate", "urllib3"),
+        row("proxy", "hello"),
+        row("proxy", "urllib3"),
+        row("again", "hello"),
+    ]
+
+
+_NAMES = {
+    "hello": "hello world",
+    "again": "hello world",
+    "gate": "gate and proxy",
+    "proxy": "proxy",
+    "gate, urllib3": "gate and urllib3",
+    "urllib3": "urllib3",
+}
+
+
+def _scale(
+    contestants: Mapping[str, Gunicorn], sent: bytes, rounds: int, seconds: float
+) -> list[Row]:
+    """Return how the cost changes with the number of connections."""
+    rows = []
+    for connections in SCALE:
+
+        def ask(name: str, connections: int = connections) -> Result:
+            port = contestants[name].port
+            result = measure(
+                port, lambda: sent, connections=connections, seconds=seconds
+            )
+            assert set(result.statuses) == {200}, result.statuses
+            return result
+
+        both = [(ask("gate"), ask("hello")) for _ in range(max(3, rounds // 2))]
+        rates = [gate.rate / hello.rate for gate, hello in both]
+        late = [gate.quantile(0.99) / gate.quantile(0.5) for gate, _ in both]
+        rows += [
+            Row(f"{connections} connections: gate and proxy / hello world", rates),
+            Row(f"{connections} connections: p99 / p50 of gate and proxy", late),
+        ]
+    return show("The same as connections grow", rows)
