@@ -10,6 +10,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.applications import echo
+from totp_gate.app import Gate
+from totp_gate.config import load_config
+from totp_gate.core.passwords import Profile
+from totp_gate.testing import Installation
+
 # Machines are noisy, and no test here is a timed one.
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
@@ -43,3 +49,38 @@ def program() -> Callable[[str], Path]:
         return Path(found)
 
     return find
+
+
+@pytest.fixture
+def installation(tmp_path):
+    """A gate in front of an application that tells what it received."""
+    echo.calls = 0
+    made = Installation(echo, tmp_path)
+    yield made
+    made.accounts.store.close()
+
+
+@pytest.fixture
+def alice(installation):
+    return installation.add_user(
+        "alice", groups=["staff", "ops"], display="Alice Ä", email="a@example.com"
+    )
+
+
+@pytest.fixture
+def browser(installation, alice):
+    """A browser in which Alice is signed in."""
+    return installation.sign_in(alice)
+
+
+@pytest.fixture
+def twin(installation):
+    """A second process on the same state."""
+    gate = Gate(
+        installation.app,
+        load_config(installation.path),
+        clock=installation.clock,
+        profile=Profile.cheap_for_tests(),
+    )
+    yield gate
+    gate.accounts.store.close()

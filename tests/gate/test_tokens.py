@@ -8,9 +8,6 @@ from dataclasses import replace
 import pytest
 
 from tests.applications import echo
-from totp_gate.app import Gate
-from totp_gate.config import load_config
-from totp_gate.core.passwords import Profile
 from totp_gate.testing import Browser, submit
 
 PROGRAM = {"Accept": "*/*"}
@@ -49,19 +46,6 @@ def ask(installation):
         return client.open(path, method=method, headers=sent, **known)
 
     return ask
-
-
-@pytest.fixture
-def twin(installation):
-    """A second process on the same state."""
-    gate = Gate(
-        installation.app,
-        load_config(installation.path),
-        clock=installation.clock,
-        profile=Profile.cheap_for_tests(),
-    )
-    yield gate
-    gate.accounts.store.close()
 
 
 def held_back(text: str, answer) -> bool:

@@ -211,6 +211,21 @@ def memory_of(pids: list[int]) -> int:
     return sum(pages) * 4096
 
 
+def statuses_without_the_gate(front: Front, visitor: Visitor) -> set[int]:
+    """Return what everybody is answered while the gate is dead."""
+    front.app.heads.clear()
+    front.gate.kill()
+    try:
+        return {
+            front.ask(target, visitor=who, method=method).status
+            for target in ("/closed-1", "/public/closed-2")
+            for method in ("GET", "POST", "OPTIONS")
+            for who in (visitor, None)
+        }
+    finally:
+        front.gate.start()
+
+
 def until_refused(front: Front, visitor: Visitor) -> float:
     """Return the seconds until the application is closed to *visitor*."""
     begun = time.monotonic()

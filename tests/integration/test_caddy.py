@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.integration.asking import Asking
-from tests.integration.fronts import Front, until_refused
+from tests.integration.fronts import Front, statuses_without_the_gate, until_refused
 
 
 @pytest.fixture(scope="module")
@@ -33,17 +33,5 @@ def test_the_end_of_a_session_is_felt_at_once(front):
 
 
 def test_a_dead_gate_is_a_closed_one(front, alice):
-    front.app.heads.clear()
-    front.gate.kill()
-    try:
-        statuses = {
-            front.ask(target, visitor=visitor, method=method).status
-            for target in ("/closed-1", "/public/closed-2")
-            for method in ("GET", "POST", "OPTIONS")
-            for visitor in (alice, None)
-        }
-    finally:
-        front.gate.start()
-
-    assert statuses == {502}
+    assert statuses_without_the_gate(front, alice) == {502}
     assert front.app.heads == []

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.integration.asking import Asking
-from tests.integration.fronts import Front, until_refused
+from tests.integration.fronts import Front, statuses_without_the_gate, until_refused
 
 CACHE_SECONDS = 5
 FEED_SECONDS = 1
@@ -98,19 +98,7 @@ def test_no_two_requests_share_an_answer(front, sign):
 
 
 def test_a_dead_gate_is_a_closed_one(front, alice):
-    front.app.heads.clear()
-    front.gate.kill()
-    try:
-        statuses = {
-            front.ask(target, visitor=visitor, method=method).status
-            for target in ("/closed-1", "/public/closed-2")
-            for method in ("GET", "POST", "OPTIONS")
-            for visitor in (alice, None)
-        }
-    finally:
-        front.gate.start()
-
-    assert statuses == {500}
+    assert statuses_without_the_gate(front, alice) == {500}
     assert front.app.heads == []
 
 

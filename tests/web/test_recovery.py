@@ -25,9 +25,6 @@ from tests.web.forms import (
     type_password,
     works,
 )
-from totp_gate.app import Gate
-from totp_gate.config import load_config
-from totp_gate.core.passwords import Profile
 from totp_gate.testing import Browser, Installation, Person
 
 NEW_CODES = f"{ACCOUNT}/new-recovery-codes"
@@ -365,19 +362,6 @@ def add(house, name):
     ready = factors.sealed(factor, name, name="second", last=-1, now=house.clock())
     house.accounts.store.add_authenticator(ready, only=False)
     return Person(name, "correct horse battery", factor.seed)
-
-
-@pytest.fixture
-def twin(installation):
-    """A second process on the same state."""
-    gate = Gate(
-        installation.app,
-        load_config(installation.path),
-        clock=installation.clock,
-        profile=Profile.cheap_for_tests(),
-    )
-    yield gate
-    gate.accounts.store.close()
 
 
 def test_of_twenty_who_spend_one_code_one_wins(installation, twin, codes):

@@ -6,26 +6,10 @@ from html import unescape
 
 import pytest
 
-from totp_gate.app import Gate
-from totp_gate.config import load_config
-from totp_gate.core.passwords import Profile
 from totp_gate.testing import Browser, submit
 
 HOST = "app.example.com"
 SESSION = "__Host-totp_gate"
-
-
-@pytest.fixture
-def twin(installation):
-    """A second process on the same state."""
-    gate = Gate(
-        installation.app,
-        load_config(installation.path),
-        clock=installation.clock,
-        profile=Profile.cheap_for_tests(),
-    )
-    yield gate
-    gate.accounts.store.close()
 
 
 @pytest.fixture
