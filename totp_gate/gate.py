@@ -231,6 +231,8 @@ class GateMiddleware:
             parts.judgement.live.catch_up()
             cookie = asked.environ.get("HTTP_COOKIE")
             asked.live, _ = self._judgement.identify(cookie, asked.now)
+            if asked.live is None:
+                self._judgement.forgeries.look_at_cookie(asked.environ, asked.caller)
             own = parts.routes.answer(self._page_request(asked))
             answer = self._again(asked, own) if isinstance(own, Resend) else own
         self._count("own")

@@ -127,7 +127,7 @@ def said(source: str) -> tuple[set[str], set[str]]:
 def all_said():
     found = {}
     for path in sorted(PACKAGE.rglob("*.py")):
-        if path.parent.name != "telemetry":
+        if path.name != "audit.py" or path.parent.name != "telemetry":
             found[str(path.relative_to(PACKAGE))] = said(path.read_text("utf-8"))
     return found
 

@@ -4,11 +4,13 @@ import threading
 
 import pytest
 
+from tests.telemetry.asked import Lines
 from tests.telemetry.test_audit import value
 from totp_gate.core.passwords import Profile
 from totp_gate.errors import Overloaded, StoreUnavailable
 from totp_gate.stores.base import Store
 from totp_gate.stores.sql import open_store
+from totp_gate.telemetry.audit import Audit
 from totp_gate.telemetry.metrics import Meter
 from totp_gate.telemetry.watch import (
     READS,
@@ -141,6 +143,25 @@ def test_what_the_proxy_says_is_counted(meter):
     assert value(meter, "gate_upstream_seconds_count") == 2
     assert value(meter, "gate_tunnels") == 1
     assert value(meter, "gate_tunnels_opened_total") == 2
+
+
+def test_a_certificate_that_does_not_fit_is_told_once_a_minute(meter):
+    lines = Lines()
+    counts = UpstreamCounts(meter)
+    counts.untrusted("", "before there is an audit")
+    counts.audit = Audit(lines)
+
+    for number in range(9):
+        counts.untrusted(f"request{number}", "expired\nand more")
+
+    (line,) = lines.parsed()
+    assert line | {"time": ""} == {
+        "time": "",
+        "event": "upstream.untrusted",
+        "outcome": "failure",
+        "request": "request0",
+        "detail": "expired?and more",
+    }
 
 
 def test_every_kind_of_trouble_with_the_application_has_its_series():

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.servers import Gunicorn, free_port
 from tests.upstream.wires import OK, Peer, RawUpstream, always, get
 from totp_gate.errors import ConfigError
-from totp_gate.upstream.proxy import Destination, Limits, Proxy
+from totp_gate.upstream.proxy import Destination, Limits, NoObserver, Proxy
 
 
 @pytest.mark.parametrize(
@@ -278,25 +278,69 @@ def test_a_verified_application_is_asked_over_tls_and_again(tls_upstream, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("name", "days", "trusted"),
+    ("name", "days", "trusted", "said"),
     [
-        pytest.param("127.0.0.1", 1, False, id="unknown authority"),
-        pytest.param("127.0.0.1", -1, True, id="expired"),
-        pytest.param("127.0.0.2", 1, True, id="another name"),
+        pytest.param("127.0.0.1", 1, False, "self-signed", id="unknown authority"),
+        pytest.param("127.0.0.1", -1, True, "expired", id="expired"),
+        pytest.param("127.0.0.2", 1, True, "not valid for", id="another name"),
     ],
 )
 def test_a_certificate_that_does_not_fit_is_502(
-    tls_upstream, tmp_path, name, days, trusted
+    tls_upstream, tmp_path, name, days, trusted, said
 ):
     certificate = _certificate(tmp_path, name=name, days=days)
     port = tls_upstream(certificate)
+    heard = []
+
+    class Hears(NoObserver):
+        def failed(self, kind):
+            heard.append(kind)
+
+        def untrusted(self, request, reason):
+            heard.append((request, reason))
+
     proxy = Proxy(
         Destination.parse(
             f"https://127.0.0.1:{port}", ca_file=certificate if trusted else ""
-        )
+        ),
+        observer=Hears(),
     )
 
     assert call(proxy)[0] == "502 Bad Gateway"
+    kind, (_, reason) = heard
+    assert kind == "untrusted"
+    assert said in reason
+
+
+def test_a_certificate_that_does_not_fit_is_told_by_the_look_from_time_to_time(
+    tls_upstream, tmp_path
+):
+    heard = []
+
+    class Hears(NoObserver):
+        def untrusted(self, request, reason):
+            heard.append(request)
+
+    port = tls_upstream(_certificate(tmp_path))
+    proxy = Proxy(Destination.parse(f"https://127.0.0.1:{port}"), observer=Hears())
+
+    assert not proxy.reachable()
+    assert heard == [""]
+
+
+def test_what_only_refuses_connections_is_not_called_untrusted():
+    heard = []
+
+    class Hears(NoObserver):
+        def untrusted(self, request, reason):
+            heard.append(reason)
+
+    proxy = Proxy(
+        Destination.parse(f"https://127.0.0.1:{free_port()}"), observer=Hears()
+    )
+
+    assert call(proxy)[0] == "502 Bad Gateway"
+    assert heard == []
 
 
 def test_a_client_certificate_is_shown(tls_upstream, tmp_path):

@@ -77,14 +77,17 @@ def create_app(settings: str | Path | None = None) -> WSGIApplication:
     if upstream.app:
         return Gate(load_upstream(upstream.app, config.folder), config)
     meter = Meter.of_environment()
+    counts = UpstreamCounts(meter)
     proxy = Proxy(
         config.destination(),
         limits=config.upstream_limits(),
         own_headers=identity_headers(config),
         trouble=_page(Trouble(pages_of(config))),
-        observer=UpstreamCounts(meter),
+        observer=counts,
     )
-    return Gate(proxy, config, checks={"upstream": _reaching(proxy)}, meter=meter)
+    gate = Gate(proxy, config, checks={"upstream": _reaching(proxy)}, meter=meter)
+    counts.audit = gate.accounts.audit
+    return gate
 
 
 def load_upstream(name: str, folder: Path) -> WSGIApplication:

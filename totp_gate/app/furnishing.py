@@ -14,11 +14,12 @@ from totp_gate.gate import Parts
 from totp_gate.model import Identity, Session, User
 from totp_gate.web.account import AccountPages
 from totp_gate.web.admit import Admission
-from totp_gate.web.arrival import Arrivals
+from totp_gate.web.arrival import Arrivals, Caller
 from totp_gate.web.csrf import FormTokens
 from totp_gate.web.desk import Desk
 from totp_gate.web.enrollment import EnrollmentPages
 from totp_gate.web.entrance import Entrance
+from totp_gate.web.forgeries import Forgeries
 from totp_gate.web.halfway import HalfWay
 from totp_gate.web.held import HeldPages
 from totp_gate.web.judgement import Judgement
@@ -45,6 +46,7 @@ def furnish(accounts: Accounts, checks: Mapping[str, Check]) -> Parts:
     """Return the web side over *accounts*; *checks* as in ``Gate``."""
     config = accounts.config
     desk = _desk(accounts)
+    forgeries = _forgeries(accounts, desk)
     identity = _Identity(config)
     policy = Policy.compile(config.access_rules())
     return Parts(
@@ -57,6 +59,7 @@ def furnish(accounts: Accounts, checks: Mapping[str, Check]) -> Parts:
             prefix=config.gate.prefix,
             identity=identity.headers,
             trusted=Networks(config.gate.trusted_proxies),
+            tell=forgeries.tell_headers,
         ),
         judgement=Judgement(
             LiveSessions(
@@ -69,6 +72,7 @@ def furnish(accounts: Accounts, checks: Mapping[str, Check]) -> Parts:
             ),
             policy,
             desk.names,
+            forgeries,
         ),
         routes=_routes(accounts, desk, policy, checks),
         held=_held(accounts, desk),
@@ -95,6 +99,17 @@ def pages_of(config: Config) -> Pages:
         prefix=config.gate.prefix,
         theme=config.gate.theme,
         insecure=config.gate.insecure_http,
+    )
+
+
+def _forgeries(accounts: Accounts, desk: Desk) -> Forgeries:
+    """Return what tells the audit of made up cookies and headers."""
+
+    def is_ours(token: str, _: Caller) -> bool:
+        return accounts.tokens.verify("session", token) is not None
+
+    return Forgeries(
+        desk.audit, cookie=desk.names.session, is_ours=is_ours, clock=accounts.clock
     )
 
 

@@ -27,12 +27,12 @@ from totp_gate.errors import GateError
 from totp_gate.model import Event
 from totp_gate.telemetry.inventory import MOST_ALIKE, kind_of
 from totp_gate.telemetry.metrics import Meter
+from totp_gate.telemetry.seldom import Seldom
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LONGEST_LINE = 4096  # what POSIX writes to a pipe in one piece (PIPE_BUF)
-SAY_AGAIN = 60.0
 _LONGEST = 256
 _SHORTER = 40  # six octets for a character, twelve for one beyond U+FFFF
 _REFERENCE = 12
@@ -113,7 +113,7 @@ class Audit:
         self._keep = keep
         self._tell = tell
         self._count = (meter or Meter()).count
-        self._silent_until = 0.0
+        self._seldom = Seldom()
 
     def event(
         self,
@@ -234,8 +234,7 @@ class Audit:
         """Put a line that could not be written where somebody may still see it."""
         now = time.time()
         lines = [line]
-        if now >= self._silent_until:
-            self._silent_until = now + SAY_AGAIN
+        if self._seldom.may_say(now=now):
             said = f"the audit cannot be written, so it comes here: {error}"
             trouble = {"event": "trouble", "outcome": "failure", "detail": said}
             lines.insert(0, _as_line(now, trouble))

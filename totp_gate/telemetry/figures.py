@@ -149,7 +149,10 @@ METRICS = (
         kind="counter",
         help="Requests the application did not answer, or not in HTTP",
         labels={
-            "kind": ("unreachable", "no-answer", "malformed", "silent", "full", OTHER)
+            "kind": (
+                *("unreachable", "untrusted", "no-answer", "malformed"),
+                *("silent", "full", OTHER),
+            )
         },
     ),
     Metric(

@@ -121,6 +121,18 @@ EVENTS: dict[str, Kind] = {
     "forward.unclear": Kind(
         "A web server did not describe a request as the endpoint it asked expects"
     ),
+    "session.forged": Kind(
+        "A session cookie was made up or changed: its signature is wrong. It may also "
+        "be of another gate, or older than a pruned key; an address once a minute"
+    ),
+    "identity.forged": Kind(
+        "Somebody sent a header that tells the application who asks, and it was taken "
+        "out; the detail names it; an address once a minute"
+    ),
+    "upstream.untrusted": Kind(
+        "The certificate of the application did not fit, so nothing was sent to it; "
+        "once a minute"
+    ),
     "trouble": Kind("A part of the gate or the application behind it failed"),
 }
 """By name; the names are part of what others may rely on."""

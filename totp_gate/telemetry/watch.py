@@ -15,8 +15,10 @@ from typing import Any, TypeVar, cast
 from totp_gate.core.passwords import Passwords, Profile, Runner, Verdict, call_here
 from totp_gate.errors import Overloaded, StoreUnavailable
 from totp_gate.stores.base import Store
+from totp_gate.telemetry.audit import Audit, Occasion
 from totp_gate.telemetry.figures import OTHER
 from totp_gate.telemetry.metrics import Meter
+from totp_gate.telemetry.seldom import Seldom
 
 T = TypeVar("T")
 
@@ -143,10 +145,15 @@ class UpstreamCounts:
 
     An answer comes with every proxied request, so where it is counted is looked up
     once: by the first digit of its status, and whether its connection was used before.
+
+    Attributes:
+        audit: told of certificates that do not fit, once there is one.
     """
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
+        self.audit: Audit | None = None
+        self._seldom = Seldom()
         self._answers = {
             (digit, reused): meter.place(
                 "gate_upstream_answers_total",
@@ -167,6 +174,13 @@ class UpstreamCounts:
     def failed(self, kind: str) -> None:
         """Count a request without an answer."""
         self._meter.count("gate_upstream_failures_total", kind)
+
+    def untrusted(self, request: str, reason: str) -> None:
+        """Tell the audit that a certificate does not fit, and why: once a minute."""
+        now = time.time()
+        if self.audit is not None and self._seldom.may_say(now=now):
+            asked = Occasion(now=now, request_id=request)
+            self.audit.event(asked, "upstream.untrusted", "failure", detail=reason)
 
     def tunnel_opened(self) -> None:
         """Count an open tunnel."""

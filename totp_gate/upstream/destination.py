@@ -15,7 +15,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from totp_gate.errors import ConfigError
-from totp_gate.upstream.trouble import Unreachable
+from totp_gate.upstream.trouble import Unreachable, Untrusted
 
 _NAME = re.compile(r"[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\]")
 _PORTS = {"http": 80, "https": 443}
@@ -129,6 +129,7 @@ class Destination:
         """Return a connected socket, verified if it is https.
 
         Raises:
+            Untrusted: its certificate does not fit.
             Unreachable: no connection within ``limits.connect_timeout``.
         """
         try:
@@ -141,6 +142,9 @@ class Destination:
             return self._context.wrap_socket(
                 sock, server_hostname=self.name, suppress_ragged_eofs=False
             )
+        except ssl.SSLCertVerificationError as error:
+            sock.close()
+            raise Untrusted(f"https: {error.verify_message}") from error
         except OSError as error:
             sock.close()
             raise Unreachable(f"https: {error}") from error

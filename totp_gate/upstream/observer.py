@@ -14,6 +14,9 @@ class Observer(Protocol):
     def failed(self, kind: str) -> None:
         """No answer: ``unreachable``, ``no-answer``, ``malformed``, ``silent``, ..."""
 
+    def untrusted(self, request: str, reason: str) -> None:
+        """The certificate of the application did not fit, in *request* (its id)."""
+
     def tunnel_opened(self) -> None:
         """A tunnel was opened."""
 
@@ -28,6 +31,9 @@ class NoObserver:
         """Ignore it."""
 
     def failed(self, kind: str) -> None:
+        """Ignore it."""
+
+    def untrusted(self, request: str, reason: str) -> None:
         """Ignore it."""
 
     def tunnel_opened(self) -> None:

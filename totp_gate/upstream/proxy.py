@@ -36,6 +36,7 @@ from totp_gate.upstream.request import Request, RequestWriter, allowed_methods
 from totp_gate.upstream.trouble import (
     Malformed,
     Trouble,
+    Untrusted,
     UpstreamTrouble,
     plain_trouble,
 )
@@ -105,6 +106,8 @@ class Proxy:
             return self._trouble(environ, start_response, error.status, str(error))
         except UpstreamTrouble as error:
             self.observer.failed(error.kind)
+            if isinstance(error, Untrusted):
+                self.observer.untrusted(request_name(environ), str(error))
             log.warning("request=%s %d: %s", request_name(environ), error.status, error)
             return self._trouble(environ, start_response, error.status, error.told)
 
@@ -122,7 +125,9 @@ class Proxy:
         """Whether a connection to the application can be made now."""
         try:
             connection = self._pool.take()
-        except UpstreamTrouble:
+        except UpstreamTrouble as error:
+            if isinstance(error, Untrusted):
+                self.observer.untrusted("", str(error))
             return False
         self._pool.give(connection)
         return True

@@ -1,7 +1,8 @@
 """What can go wrong with the application behind the gate, and how it is told.
 
 UpstreamTrouble (a GateError)
-├── Unreachable     no connection: refused, no route, a certificate that does not fit
+├── Unreachable     no connection: refused, no route
+├── Untrusted       a certificate that does not fit
 ├── NoAnswer        the connection ended before the first octet of an answer
 ├── Malformed       what came back is not an HTTP answer
 ├── Silent          nothing came, or nothing was taken, for too long
@@ -44,6 +45,12 @@ class UpstreamTrouble(GateError):
 
 class Unreachable(UpstreamTrouble):
     """No connection to the application."""
+
+
+class Untrusted(UpstreamTrouble):
+    """Who answers does not prove to be the application; nothing was sent to it."""
+
+    kind = "untrusted"
 
 
 class NoAnswer(UpstreamTrouble):

@@ -8,7 +8,7 @@ where there is another name it is looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -77,6 +77,9 @@ class Place:
     own: bool
 
 
+Tell = Callable[["WSGIEnvironment", Caller, list[str]], None]
+
+
 class Arrivals:
     """Understands requests.
 
@@ -85,6 +88,7 @@ class Arrivals:
         prefix: where the gate's own pages live.
         identity: names of the identity headers.
         trusted: networks whose forwarding headers are believed.
+        tell: told which identity headers a client had sent, by environ key.
 
     Attributes:
         origins: as given.
@@ -97,12 +101,15 @@ class Arrivals:
         prefix: str,
         identity: Iterable[str],
         trusted: headers.Networks,
+        tell: Tell | None = None,
     ) -> None:
         self.origins = tuple(origins)
         self._hosts = {host: own for own in self.origins for host in own.hosts()}
         self._prefix = prefix
         self._trusted = trusted
-        self._identity = headers.spellings(identity) | _MISSPELT_TOKENS
+        self._tell = tell
+        self._identity = headers.spellings(identity)
+        self._forged = self._identity | _MISSPELT_TOKENS
         self._harmless: set[str] = set()
         self._callers: dict[tuple[str | None, ...], Caller] = {}
         self._places: dict[str, Place] = {}
@@ -165,7 +172,7 @@ class Arrivals:
                 environ.get("HTTP_X_FORWARDED_HOST"),
             )
         moved = any(mover in environ for mover in _MOVERS)
-        taken = self._take_out_forged(environ)
+        taken, forged = self._take_out_forged(environ)
         if trusted and taken:
             environ[TOLD] = taken
         if moved:
@@ -182,23 +189,30 @@ class Arrivals:
             if len(self._callers) >= MAX_MEMO:
                 self._callers.clear()
             self._callers[key] = known
+        if forged and self._tell is not None:
+            self._tell(environ, known, forged)
         return known
 
-    def _take_out_forged(self, environ: WSGIEnvironment) -> dict[str, str]:
+    def _take_out_forged(
+        self, environ: WSGIEnvironment
+    ) -> tuple[dict[str, str], list[str]]:
         """Take out what a stranger may not send; remember what is harmless.
 
         Returns:
-            The forwarding headers among it.
+            The forwarding headers among it, and the keys of identity headers.
         """
         taken: dict[str, str] = {}
+        forged: list[str] = []
         for key in environ.keys() - self._harmless:
-            if key in self._identity:
+            if key in self._forged:
                 del environ[key]
+                if key in self._identity:
+                    forged.append(key)
             elif _is_forwarded(key):
                 taken[key] = environ.pop(key)
             elif len(self._harmless) < MAX_MEMO and len(key) <= LONGEST_REMEMBERED:
                 self._harmless.add(key)
-        return taken
+        return taken, forged
 
     def _welcome(
         self,

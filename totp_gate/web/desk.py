@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from totp_gate.core import cookies
 from totp_gate.core.urls import Origin, safe_next
 from totp_gate.telemetry.audit import Audit
+from totp_gate.telemetry.seldom import Seldom
 from totp_gate.web.admit import login_url
 from totp_gate.web.csrf import Form, FormTokens
 from totp_gate.web.pages import Answer, Pages
@@ -31,6 +32,7 @@ class Desk:
 
     Attributes:
         secure: cookies only over https.
+        seldom: asked before something is told that a flood would cause as often.
     """
 
     pages: Pages
@@ -42,6 +44,7 @@ class Desk:
     prefix: str
     secure: bool
     audit: Audit
+    seldom: Seldom = field(default_factory=Seldom)
 
     def prelogin(self, request: PageRequest) -> PreLogin:
         """Return what the login cookie of *request* says."""

@@ -27,6 +27,7 @@ from totp_gate.model import (
     Subject,
 )
 from totp_gate.web.arrival import OWN_TOKEN, Caller, Place
+from totp_gate.web.forgeries import Forgeries
 from totp_gate.web.request import CookieNames
 
 if TYPE_CHECKING:
@@ -70,8 +71,15 @@ class Asked:
 class Judgement:
     """Finds out who asks and asks the policy."""
 
-    def __init__(self, live: LiveSessions, policy: Policy, names: CookieNames) -> None:
+    def __init__(
+        self,
+        live: LiveSessions,
+        policy: Policy,
+        names: CookieNames,
+        forgeries: Forgeries,
+    ) -> None:
         self.live = live
+        self.forgeries = forgeries
         self.policy = policy
         self._by_method = any(rule.methods for rule in policy.rules)
         self._session_cookie = names.session
@@ -154,6 +162,8 @@ class Judgement:
             until = live.permits.get(key, 0.0)
             if until > now:
                 return live, rest, None, until
+        if live is None:
+            self.forgeries.look_at_cookie(environ, caller)
         asked = Asked(environ, method, caller, origin, place, query, now, live)
         decision = self.decide(asked)
         if isinstance(decision, Permit):

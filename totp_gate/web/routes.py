@@ -9,7 +9,6 @@ from werkzeug.exceptions import NotFound
 from werkzeug.routing import Map, RequestRedirect, Rule
 
 from totp_gate.errors import BadRequest, Overloaded
-from totp_gate.telemetry.audit import SAY_AGAIN
 from totp_gate.web.account import AccountPages
 from totp_gate.web.desk import DONE, Desk
 from totp_gate.web.enrollment import EnrollmentPages
@@ -30,8 +29,6 @@ _YEAR = 31_536_000
 
 class Routes:
     """The gate's own pages as one callable."""
-
-    _say_busy_at = 0.0
 
     def __init__(
         self,
@@ -92,8 +89,7 @@ class Routes:
             )
             return self._desk.trouble.answer(request.environ, error.status)
         except Overloaded as error:
-            if request.now >= self._say_busy_at:  # each of a flood would fill the log
-                self._say_busy_at = request.now + SAY_AGAIN
+            if self._desk.seldom.may_say("overloaded", now=request.now):
                 self._desk.audit.trouble(request.environ, "overloaded", error)
             return self._desk.trouble.busy(
                 request.environ, retry_after=error.retry_after
