@@ -3,8 +3,10 @@
 import re
 
 import pytest
+from jinja2 import Environment
 
 from totp_gate.testing import Installation
+from totp_gate.web.pages import Pages
 
 PAGES = [
     "/_gate/login",
@@ -119,6 +121,29 @@ def test_a_theme_goes_before_the_shipped_templates(tmp_path):
 
     assert "Bye from Our place" in installation.client().get("/_gate/logout").text
     assert installation.client().get("/_gate/login").status_code == 200
+
+
+def test_a_template_is_compiled_anew_only_when_it_was_edited(tmp_path, monkeypatch):
+    compiled = []
+    compile_it = Environment._generate
+
+    def compile_and_count(self, source, name, *rest, **more):
+        compiled.append(name)
+        return compile_it(self, source, name, *rest, **more)
+
+    monkeypatch.setattr(Environment, "_generate", compile_and_count)
+    theme = tmp_path / "own.html"
+
+    def text(source):
+        theme.write_text(source)
+        pages = Pages(site="Our place", prefix="/_gate", theme=str(tmp_path))
+        return pages.render("own.html").get_data(as_text=True)
+
+    assert text("One: {{ site }}") == "One: Our place"
+    assert text("One: {{ site }}") == "One: Our place"
+    assert compiled == ["own.html"]
+    assert text("Two: {{ site }}") == "Two: Our place"
+    assert compiled == ["own.html", "own.html"]
 
 
 @pytest.mark.parametrize("path", ["/_gate/healthz", "/_gate/readyz"])

@@ -13,7 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from werkzeug.wrappers import Response
 
 from totp_gate.errors import ConfigError
@@ -56,6 +57,29 @@ class Answer(Response):
         return headers
 
 
+class _Compiled(BytecodeCache):
+    """Keeps compiled templates for the life of the process, over every reload.
+
+    A few dozen entries: one for each template, again for each edit of a theme's.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Fill *bucket*, where its template was compiled before."""
+        known = self._kept.get((bucket.key, bucket.checksum))
+        if known is not None:
+            bucket.bytecode_from_string(known)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep what was compiled."""
+        self._kept[bucket.key, bucket.checksum] = bucket.bytecode_to_string()
+
+
+_COMPILED = _Compiled()
+
+
 def template_folder() -> Path:
     """Return where the shipped templates are.
 
@@ -93,6 +117,7 @@ class Pages:
             extensions=["jinja2.ext.i18n"],
             trim_blocks=True,
             lstrip_blocks=True,
+            bytecode_cache=_COMPILED,
         )
         self._environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
         self._environment.globals.update(
