@@ -22,6 +22,7 @@ PARTS = {
     "store": "a thousand sessions to a million",
     "flood": "requests of people who are signed in, while others flood the sign-in",
     "names": "whether answers tell who exists",
+    "unknown-names": "thousands of attempts for names nobody has",
     "proxy": "the reverse proxy, with nginx behind it",
     "forward-auth": "nginx that asks the gate, and nginx that does not",
 }
@@ -33,7 +34,7 @@ def main() -> None:
         prog="python -m benchmarks",
         description="What the gate costs, in ratios.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="\n".join(f"  {name:<12} {does}" for name, does in PARTS.items()),
+        epilog="\n".join(f"  {name:<13} {does}" for name, does in PARTS.items()),
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="parts, listed below")
     parser.add_argument("--rounds", type=int, default=7)
