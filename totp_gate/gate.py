@@ -230,7 +230,9 @@ class GateMiddleware:
         else:
             parts.judgement.live.catch_up()
             cookie = asked.environ.get("HTTP_COOKIE")
-            asked.live, _ = self._judgement.identify(cookie, asked.now)
+            asked.live, _ = self._judgement.identify(
+                cookie, asked.origin.host, asked.now
+            )
             if asked.live is None:
                 self._judgement.forgeries.look_at_cookie(asked.environ, asked.caller)
             own = parts.routes.answer(self._page_request(asked))

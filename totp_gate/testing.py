@@ -167,10 +167,14 @@ class Installation:
         step = otp.step_at(self.clock(), params)
         return otp.code_at(person.seed, step + steps, params)
 
-    def client(self) -> Browser:
-        """Return a browser without any cookie."""
+    def client(self, origin: str = "") -> Browser:
+        """Return a browser without any cookie.
+
+        Args:
+            origin: where it looks, of several; empty: where ``origin`` says.
+        """
         browser = Browser(self.gate)
-        browser.origin = self.origin
+        browser.origin = origin or self.origin
         return browser
 
     def sign_in(self, person: Person, browser: Browser | None = None) -> Browser:

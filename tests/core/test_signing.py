@@ -44,6 +44,16 @@ def test_another_installation_with_the_same_key_does_not_believe_it(tokens):
     assert other.verify("session", tokens.reference("session")) is None
 
 
+@pytest.mark.parametrize(
+    ("made", "used"), [("a", "b"), ("a", ""), ("", "a"), ("a", "a|b"), ("a|b", "a")]
+)
+def test_what_is_for_one_audience_is_nothing_for_another(tokens, made, used):
+    token = tokens.reference("session", made)
+
+    assert tokens.verify("session", token, made) is not None
+    assert tokens.verify("session", token, used) is None
+
+
 def test_no_changed_character_is_believed(tokens):
     token = tokens.reference("session")
 

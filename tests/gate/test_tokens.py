@@ -329,3 +329,14 @@ class TestTheAccountPage:
         )
 
         assert ask(text).status_code == 401
+
+
+def test_a_token_in_the_place_of_a_session_cookie_is_nobody(installation, make, ask):
+    text, _ = make()
+    assert ask(text).status_code == 200
+
+    browser = installation.client()
+    browser.set_cookie("__Host-totp_gate", text, domain="app.example.com")
+
+    assert browser.get("/").status_code == 303
+    assert browser.get("/_gate/account").status_code == 303

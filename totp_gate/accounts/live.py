@@ -19,8 +19,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from totp_gate.accounts.references import References
 from totp_gate.core.sessions import Limits, is_live, live_until, must_write
-from totp_gate.core.signing import Tokens, digest
+from totp_gate.core.signing import digest
 from totp_gate.errors import StoreUnavailable
 from totp_gate.model import AppToken, Level, Session, Subject, User
 from totp_gate.stores.base import Store
@@ -37,6 +38,7 @@ class Live:
 
     Attributes:
         session: as read from the store.
+        host: where the cookie that was shown is good; empty: it is no cookie's.
         environ: what a request of this session carries to the application.
         until: Unix time at which it has to be looked at again.
         write_at: Unix time from which activity has to be written down.
@@ -50,6 +52,7 @@ class Live:
         "alive",
         "assertions",
         "environ",
+        "host",
         "permits",
         "scope",
         "session",
@@ -60,7 +63,12 @@ class Live:
     )
 
     def __init__(
-        self, session: Session, user: User, environ: dict[str, object], limits: Limits
+        self,
+        session: Session,
+        user: User,
+        environ: dict[str, object],
+        limits: Limits,
+        host: str = "",
     ) -> None:
         self.session = session
         self.user = user
@@ -70,6 +78,7 @@ class Live:
             level=session.level,
             second_factor_at=session.second_factor_at,
         )
+        self.host = host
         self.environ = environ
         self.until = live_until(session, limits)
         self.write_at = session.seen + limits.write_every
@@ -92,7 +101,7 @@ class LiveSessions:
         *,
         store: Store,
         directory: Directory,
-        tokens: Tokens,
+        references: References,
         limits: Limits,
         dress: Callable[[Session, User], dict[str, object]],
         clock: Callable[[], float] = time.time,
@@ -100,7 +109,7 @@ class LiveSessions:
     ) -> None:
         self._store = store
         self._directory = directory
-        self._tokens = tokens
+        self._references = references
         self._limits = limits
         self._dress = dress
         self._clock = clock
@@ -124,17 +133,18 @@ class LiveSessions:
         with self._lock:
             self._read_feed()
 
-    def find(self, token: str, *, now: float) -> Live | None:
-        """Return the live session of *token*, or None.
+    def find(self, token: str, *, host: str, now: float) -> Live | None:
+        """Return the live session of the cookie *token*, or None.
 
         ``catch_up`` must have been called for this request.
+
+        Args:
+            host: of the origin that was asked; a cookie of another one is nobody's.
 
         Raises:
             StoreUnavailable: the store was needed and did not answer.
         """
-        live = self._by_token.get(token)
-        if live is None or not live.alive or now >= live.until:
-            live = self._load(token, now)
+        live = self._remembered(token, host, now) or self._load(token, host, now)
         if live is not None and now >= live.write_at:
             self.touch(live, now)
         return live
@@ -147,10 +157,7 @@ class LiveSessions:
         Raises:
             StoreUnavailable: the store was needed and did not answer.
         """
-        live = self._by_token.get(text)
-        if live is None or not live.alive or now >= live.until:
-            live = self._load_token(text, now)
-        return live
+        return self._remembered(text, "", now) or self._load_token(text, now)
 
     def touch(self, live: Live, now: float) -> None:
         """Write the activity of *live* down.
@@ -173,7 +180,7 @@ class LiveSessions:
         else:
             live.alive = False
 
-    def still(self, token: str) -> bool:
+    def still(self, token: str, host: str) -> bool:
         """Tell whether the session of *token* goes on, without counting as activity.
 
         For connections that outlive a request; False also where nobody can tell.
@@ -181,18 +188,24 @@ class LiveSessions:
         try:
             self.catch_up()
             now = self._clock()
-            live = self._by_token.get(token)
-            if live is not None and live.alive and now < live.until:
-                return True
-            return self._load(token, now) is not None
+            live = self._remembered(token, host, now) or self._load(token, host, now)
         except StoreUnavailable:
             return False
+        return live is not None
 
-    def _load(self, token: str, now: float) -> Live | None:
-        if self._tokens.verify("session", token) is None:
+    def _remembered(self, token: str, host: str, now: float) -> Live | None:
+        """Return what is known of *token*, while it is believed, where it is good."""
+        live = self._by_token.get(token)
+        if live is None or live.host != host or not live.alive or now >= live.until:
+            return None
+        return live
+
+    def _load(self, token: str, host: str, now: float) -> Live | None:
+        known_as = self._references.id_of(token, host)
+        if known_as is None:
             return None
         number = self._number
-        session = self._store.session(digest(token))
+        session = self._store.session(known_as)
         if session is None or not is_live(session, self._limits, now=now):
             self._by_token.pop(token, None)
             return None
@@ -200,8 +213,8 @@ class LiveSessions:
         if user is None or user.disabled or user.credential != session.credential:
             self._by_token.pop(token, None)
             return None
-        live = Live(session, user, self._dress(session, user), self._limits)
-        live.environ["totp_gate.alive"] = partial(self.still, token)
+        live = Live(session, user, self._dress(session, user), self._limits, host)
+        live.environ["totp_gate.alive"] = partial(self.still, token, host)
         with self._lock:
             if number == self._number:
                 self._remember(token, live)

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from totp_gate.accounts.factors import Factors
 from totp_gate.accounts.guessing import Guessing, Visitor, Wait
+from totp_gate.accounts.references import References
 from totp_gate.accounts.signin import SignIn, Wrong
 from totp_gate.core.passwords import Passwords
-from totp_gate.core.signing import Tokens, digest
 from totp_gate.errors import Conflict, NotFound
 from totp_gate.model import Session, User
 from totp_gate.stores.base import Store
@@ -34,7 +34,7 @@ class Owner:
         passwords: Passwords,
         factors: Factors,
         guessing: Guessing,
-        tokens: Tokens,
+        references: References,
     ) -> None:
         self._store = store
         self._directory = directory
@@ -42,7 +42,7 @@ class Owner:
         self._passwords = passwords
         self.factors = factors
         self._guessing = guessing
-        self._tokens = tokens
+        self._references = references
 
     def is_fresh(self, session: Session, *, now: float) -> bool:
         """Tell whether everything was proven within the last ``FRESH`` seconds.
@@ -71,23 +71,33 @@ class Owner:
         self._guessing.succeeded(user.name, visitor)
         return None
 
-    def renew(self, session: Session, user: User, *, now: float) -> str:
-        """Return the reference of a new session that replaces *session*, fresh.
+    def renew(self, session: Session, user: User, *, host: str, now: float) -> str:
+        """Return the cookie's value of a new session that replaces *session*, fresh.
+
+        Args:
+            host: where the cookie is to be good, here and below.
 
         Raises:
             NotFound: *session* is over.
         """
         proven = replace(session, password_at=now, credential=user.credential)
-        return self._replace(session.id, proven, now)
+        return self._replace(session.id, proven, host, now)
 
     def step_up(
-        self, session: Session, user: User, code: str, visitor: Visitor, *, now: float
+        self,
+        session: Session,
+        user: User,
+        code: str,
+        visitor: Visitor,
+        *,
+        host: str,
+        now: float,
     ) -> str | Wrong | Wait:
         """Judge a fresh code of somebody who is signed in.
 
         Returns:
-            The reference of a new session that replaces *session*, with a code proven
-            just now; or why there is none.
+            The cookie's value of a new session that replaces *session*, with a code
+            proven just now; or why there is none.
 
         Raises:
             NotFound: *session* is over.
@@ -96,20 +106,20 @@ class Owner:
         result = self._signin.prove_code(user, code, visitor, now=now)
         if isinstance(result, Wrong | Wait):
             return result
-        return self._replace(session.id, session, now)
+        return self._replace(session.id, session, host, now)
 
-    def _replace(self, old: str, proven: Session, now: float) -> str:
+    def _replace(self, old: str, proven: Session, host: str, now: float) -> str:
         """Begin a session like *proven*, its code typed just now, in place of *old*."""
-        token = self._tokens.reference("session")
-        fresh = replace(proven, id=digest(token), seen=now, second_factor_at=now)
+        token, new = self._references.draw(host)
+        fresh = replace(proven, id=new, seen=now, second_factor_at=now)
         if not self._store.replace_session(old, fresh):
             raise NotFound("this session is over")
         return token
 
     def change_password(
-        self, session: Session, user: User, password: str, *, now: float
+        self, session: Session, user: User, password: str, *, host: str, now: float
     ) -> str:
-        """Set a new password, judged and proven already; return the new reference.
+        """Set a new password, judged and proven already; return the cookie's new value.
 
         All other sessions and all trusted browsers of the user end.
 
@@ -124,7 +134,7 @@ class Owner:
         changed = self._directory.find(user.name)
         if changed is None:
             raise NotFound("this account is gone")
-        return self.renew(session, changed, now=now)
+        return self.renew(session, changed, host=host, now=now)
 
     def rename_authenticator(self, user: User, id: str, name: str) -> bool:
         """Rename an authenticator; False: not theirs."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 
+from totp_gate.accounts.references import References
 from totp_gate.core.sessions import Limits, is_live
-from totp_gate.core.signing import Tokens, digest
 from totp_gate.errors import StoreUnavailable
 from totp_gate.model import Session
 from totp_gate.stores.base import Store
@@ -19,9 +19,9 @@ class Sessions:
     Every end is in the revocation feed and so felt by all processes.
     """
 
-    def __init__(self, *, store: Store, tokens: Tokens, limits: Limits) -> None:
+    def __init__(self, *, store: Store, references: References, limits: Limits) -> None:
         self._store = store
-        self._tokens = tokens
+        self._references = references
         self._limits = limits
         self._tidy_at = float("-inf")
 
@@ -30,15 +30,14 @@ class Sessions:
         known = self._store.sessions(user)
         return [one for one in known if is_live(one, self._limits, now=now)]
 
-    def end_token(self, token: str) -> bool:
-        """End the session whose reference is *token*; False: there was none.
+    def end_token(self, token: str, host: str) -> bool:
+        """End, everywhere, the session of *token* at *host*; False: there is none.
 
         Raises:
             StoreUnavailable: it goes on.
         """
-        if self._tokens.verify("session", token) is None:
-            return False
-        return self._store.end_session(digest(token))
+        known_as = self._references.id_of(token, host)
+        return known_as is not None and self._store.end_session(known_as)
 
     def tidy(self, *, now: float) -> int:
         """Delete sessions, links and feed lines that are over; how many.

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from totp_gate.accounts.factors import Factors
 from totp_gate.accounts.guessing import Attempt, Guessing, Visitor, Wait
 from totp_gate.accounts.recovery import Recovery
+from totp_gate.accounts.references import References
 from totp_gate.core.passwords import Passwords
 from totp_gate.core.sessions import Limits
-from totp_gate.core.signing import Tokens, digest
 from totp_gate.errors import Overloaded
 from totp_gate.model import Authenticator, LoginState, Session, User, canonical_name
 from totp_gate.stores.base import Store
@@ -50,7 +50,7 @@ class SignIn:
         factors: Factors,
         recovery: Recovery,
         guessing: Guessing,
-        tokens: Tokens,
+        references: References,
         limits: Limits,
     ) -> None:
         self._store = store
@@ -59,7 +59,7 @@ class SignIn:
         self.factors = factors
         self._recovery = recovery
         self._guessing = guessing
-        self._tokens = tokens
+        self._references = references
         self._limits = limits
 
     def check_room(self) -> None:
@@ -176,29 +176,31 @@ class SignIn:
         user: User,
         visitor: Visitor,
         *,
+        host: str,
         now: float,
         proven: float | None = None,
     ) -> tuple[str, Session]:
-        """Return the cookie's reference and the session of a complete sign-in.
+        """Return the cookie's value and the session of a complete sign-in.
 
         The counts of failures of the user end here, and only here.
 
         Args:
+            host: where the cookie is to be good.
             proven: when the code was typed, where a trusted browser stood for it.
         """
         at = now if proven is None else proven
-        begun = self._begin(state, user, visitor, now=now, second_factor_at=at)
+        begun = self._begin(state, user, visitor, host, now=now, second_factor_at=at)
         self._guessing.succeeded(user.name, visitor)
         return begun
 
     def begin_partial_session(
-        self, state: LoginState, user: User, visitor: Visitor, *, now: float
+        self, state: LoginState, user: User, visitor: Visitor, *, host: str, now: float
     ) -> tuple[str, Session]:
-        """Return the cookie's reference and the session of a password alone.
+        """Return the cookie's value and the session of a password alone.
 
         It counts where a rule says ``one-factor`` and nowhere else.
         """
-        begun = self._begin(state, user, visitor, now=now, second_factor_at=None)
+        begun = self._begin(state, user, visitor, host, now=now, second_factor_at=None)
         self._guessing.password_succeeded(user.name)
         return begun
 
@@ -207,13 +209,14 @@ class SignIn:
         state: LoginState,
         user: User,
         visitor: Visitor,
+        host: str,
         *,
         now: float,
         second_factor_at: float | None,
     ) -> tuple[str, Session]:
-        token = self._tokens.reference("session")
+        token, new = self._references.draw(host)
         session = Session(
-            id=digest(token),
+            id=new,
             user=user.name,
             created=now,
             seen=now,

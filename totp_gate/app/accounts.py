@@ -13,6 +13,7 @@ from totp_gate.accounts.guessing import Guessing
 from totp_gate.accounts.held import Held
 from totp_gate.accounts.owner import Owner
 from totp_gate.accounts.recovery import Recovery
+from totp_gate.accounts.references import References
 from totp_gate.accounts.sessions import Sessions
 from totp_gate.accounts.signin import SignIn
 from totp_gate.accounts.tokens import AppTokens
@@ -66,6 +67,7 @@ class Accounts:
         self.directory: Directory = _directory(config, self.store)
         signing = list(self.ring.derive("signing").values())
         self.tokens = Tokens(signing, self.store.instance())
+        self.references = References(self.tokens)
         self.sealer = Sealer(self.ring.derive("sealing"), later.sealing)
         self.passwords = _passwords(profile, meter)
         self.factors = Factors(
@@ -85,7 +87,9 @@ class Accounts:
         )
         self.held = Held(store=self.store, sealer=self.sealer, browsers=self.browsers)
         limits = config.limits()
-        self.sessions = Sessions(store=self.store, tokens=self.tokens, limits=limits)
+        self.sessions = Sessions(
+            store=self.store, references=self.references, limits=limits
+        )
         _ask(store, meter, idle=limits.idle, hard=budgets.code.hard)
         self.signin = self._signin()
         self.enrollment = self._enrollment()
@@ -100,7 +104,7 @@ class Accounts:
             factors=self.factors,
             recovery=self.recovery,
             guessing=self.guessing,
-            tokens=self.tokens,
+            references=self.references,
             limits=self.config.limits(),
         )
 
@@ -124,7 +128,7 @@ class Accounts:
             passwords=self.passwords,
             factors=self.factors,
             guessing=self.guessing,
-            tokens=self.tokens,
+            references=self.references,
         )
 
 

@@ -65,7 +65,7 @@ def furnish(accounts: Accounts, checks: Mapping[str, Check]) -> Parts:
             LiveSessions(
                 store=accounts.store,
                 directory=accounts.directory,
-                tokens=accounts.tokens,
+                references=accounts.references,
                 limits=config.limits(),
                 dress=identity.dress,
                 clock=accounts.clock,
@@ -105,8 +105,9 @@ def pages_of(config: Config) -> Pages:
 def _forgeries(accounts: Accounts, desk: Desk) -> Forgeries:
     """Return what tells the audit of made up cookies and headers."""
 
-    def is_ours(token: str, _: Caller) -> bool:
-        return accounts.tokens.verify("session", token) is not None
+    def is_ours(token: str, caller: Caller) -> bool:
+        host = caller.host
+        return host is not None and accounts.references.id_of(token, host) is not None
 
     return Forgeries(
         desk.audit, cookie=desk.names.session, is_ours=is_ours, clock=accounts.clock
@@ -205,7 +206,7 @@ def _signin(
 
 
 def _held(accounts: Accounts, desk: Desk) -> HeldPages:
-    return HeldPages(desk, accounts.held, accounts.tokens)
+    return HeldPages(desk, accounts.held, accounts.references)
 
 
 def _signer(accounts: Accounts) -> Signer | None:

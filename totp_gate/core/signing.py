@@ -2,8 +2,9 @@
 
 Every token of the gate is made and read here. A purpose is a salt of its own, so that
 no kind of token can stand in for another; the instance (the id of the state) is part of
-it, so that two gates with one key file do not believe each other. Of the several
-spellings that base64 has for the same octets only one is accepted.
+it, so that two gates with one key file do not believe each other. So may be an
+*audience*: what was signed for one host is nothing at another. Of the several spellings
+that base64 has for the same octets only one is accepted.
 """
 
 from __future__ import annotations
@@ -20,15 +21,6 @@ from itsdangerous import BadSignature, Signer
 Purpose = Literal[
     "session", "login", "login-state", "form", "device", "browser", "bounce"
 ]
-_PURPOSES: tuple[Purpose, ...] = (
-    "session",
-    "login",
-    "login-state",
-    "form",
-    "device",
-    "browser",
-    "bounce",
-)
 _REFERENCE_BYTES = 24
 MAX_TOKEN = 3000
 
@@ -43,35 +35,36 @@ class Tokens:
     """
 
     def __init__(self, keys: Sequence[bytes], instance: str) -> None:
-        oldest_first = list(reversed(keys))
-        self._signers = {
-            purpose: Signer(
-                oldest_first,
-                salt=f"totp_gate|{purpose}|v1|{instance}",
-                sep=".",
-                key_derivation="hmac",
-                digest_method=hashlib.sha256,
-            )
-            for purpose in _PURPOSES
-        }
+        self._oldest_first = list(reversed(keys))
+        self._instance = instance
+        self._signers: dict[tuple[Purpose, str], Signer] = {}
 
-    def reference(self, purpose: Purpose) -> str:
-        """Return a fresh signed reference: 192 random bits that mean nothing."""
-        return self._sign(purpose, secrets.token_bytes(_REFERENCE_BYTES))
+    def reference(self, purpose: Purpose, audience: str = "") -> str:
+        """Return a fresh signed reference: 192 random bits that mean nothing.
+
+        Args:
+            audience: one of few, by whose choice no stranger fills the memory.
+        """
+        octets = secrets.token_bytes(_REFERENCE_BYTES)
+        return self.sign(purpose, octets, audience)
+
+    def sign(self, purpose: Purpose, octets: bytes, audience: str = "") -> str:
+        """Return *octets* signed for *purpose*, good for *audience* alone."""
+        return self._signer(purpose, audience).sign(_encode(octets)).decode()
 
     def write(self, purpose: Purpose, claims: Mapping[str, object]) -> str:
         """Return *claims* signed; readable by whoever holds the token."""
         text = json.dumps(claims, separators=(",", ":"), sort_keys=True)
-        return self._sign(purpose, text.encode())
+        return self.sign(purpose, text.encode())
 
-    def verify(self, purpose: Purpose, token: str) -> bytes | None:
-        """Return what was signed for *purpose*, or None.
+    def verify(self, purpose: Purpose, token: str, audience: str = "") -> bytes | None:
+        """Return what was signed for *purpose* and *audience*, or None.
 
         The signature is checked before anything is parsed.
         """
         if len(token) > MAX_TOKEN or not token.isascii():
             return None
-        signer = self._signers[purpose]
+        signer = self._signer(purpose, audience)
         try:
             body = signer.unsign(token)
         except BadSignature:
@@ -89,8 +82,19 @@ class Tokens:
         claims = json.loads(octets)
         return claims if isinstance(claims, dict) else None
 
-    def _sign(self, purpose: Purpose, octets: bytes) -> str:
-        return self._signers[purpose].sign(_encode(octets)).decode()
+    def _signer(self, purpose: Purpose, audience: str) -> Signer:
+        known = self._signers.get((purpose, audience))
+        if known is not None:
+            return known
+        salt = f"totp_gate|{purpose}|v1|{self._instance}"
+        made = self._signers[purpose, audience] = Signer(
+            self._oldest_first,
+            salt=f"{salt}|{audience}" if audience else salt,
+            sep=".",
+            key_derivation="hmac",
+            digest_method=hashlib.sha256,
+        )
+        return made
 
 
 def digest(token: str) -> str:

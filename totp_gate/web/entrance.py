@@ -71,13 +71,14 @@ class Entrance:
             passing: how a trusted browser stood for the code, where one did.
         """
         if request.token is not None:
-            self.sessions.end_token(request.token)
+            self.sessions.end_token(request.token, request.origin.host)
         self.sessions.tidy(now=request.now)
         visitor = request.visitor(self.device(request, user))
         token, session = self._signin.begin_session(
             state,
             user,
             visitor,
+            host=request.origin.host,
             now=request.now,
             proven=None if passing is None else passing.proven,
         )
@@ -104,9 +105,13 @@ class Entrance:
         become a known one.
         """
         if request.token is not None:
-            self.sessions.end_token(request.token)
+            self.sessions.end_token(request.token, request.origin.host)
         token, session = self._signin.begin_partial_session(
-            state, user, request.visitor(), now=request.now
+            state,
+            user,
+            request.visitor(),
+            host=request.origin.host,
+            now=request.now,
         )
         self._desk.audit.event(
             request, "password.passed", "success", user=user.name, session=session.id

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urljoin
 
 from totp_gate.accounts.held import LONGEST_BODY, Held, Kept
 from totp_gate.accounts.live import Live
-from totp_gate.core.signing import Tokens
+from totp_gate.accounts.references import References
 from totp_gate.web.arrival import OWN_TOKEN
 from totp_gate.web.csrf import Form
 from totp_gate.web.desk import Desk
@@ -93,10 +93,10 @@ class Resend(Answer):
 class HeldPages:
     """Keeps requests, and shows them to their senders."""
 
-    def __init__(self, desk: Desk, held: Held, tokens: Tokens) -> None:
+    def __init__(self, desk: Desk, held: Held, references: References) -> None:
         self._desk = desk
         self._held = held
-        self._tokens = tokens
+        self._references = references
 
     def keep(self, request: PageRequest) -> bool:
         """Keep what *request* wants of the application, if that may be; whether it is.
@@ -176,8 +176,8 @@ class HeldPages:
 
     def _was_signed_in(self, request: PageRequest) -> bool:
         """Tell whether a session began in this browser: strangers fill nothing."""
-        token = request.token
-        return token is not None and self._tokens.verify("session", token) is not None
+        token, host = request.token, request.origin.host
+        return token is not None and self._references.id_of(token, host) is not None
 
     def _form(self, request: PageRequest, live: Live, kept: Kept, act: str) -> Form:
         desk = self._desk

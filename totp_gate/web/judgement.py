@@ -87,9 +87,12 @@ class Judgement:
         self._known: dict[str, tuple[Live, str | None]] = {}
 
     def identify(
-        self, header: str | None, now: float
+        self, header: str | None, host: str, now: float
     ) -> tuple[Live | None, str | None]:
         """Return the live session, and the Cookie header that the application gets.
+
+        Args:
+            host: of the origin that was asked; a cookie of another one is nobody's.
 
         ``LiveSessions.catch_up`` must have been called for this request.
 
@@ -101,7 +104,7 @@ class Judgement:
         known = self._known.get(header)
         if known is not None:
             live = known[0]
-            if live.alive and now < live.until:
+            if live.host == host and live.alive and now < live.until:
                 if now >= live.write_at:
                     self.live.touch(live, now)
                 return known
@@ -110,7 +113,7 @@ class Judgement:
         token = cookies.find(header, self._session_cookie)
         if token is None:
             return None, rest
-        found = self.live.find(token, now=now)
+        found = self.live.find(token, host=host, now=now)
         if found is not None:
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
@@ -153,7 +156,7 @@ class Judgement:
             StoreUnavailable: nobody can tell who asks.
         """
         self.live.catch_up()
-        live, rest = self.identify(environ.get("HTTP_COOKIE"), now)
+        live, rest = self.identify(environ.get("HTTP_COOKIE"), origin.host, now)
         if OWN_TOKEN in environ or "HTTP_AUTHORIZATION" in environ:
             program = self.identify_program(environ, now)
             live = live or program

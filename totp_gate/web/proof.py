@@ -61,7 +61,9 @@ class ProofPages:
         if wrong is not None:
             return self._confirm_form(request, live, wrong)
         try:
-            token = self._owner.renew(live.session, live.user, now=request.now)
+            token = self._owner.renew(
+                live.session, live.user, host=request.origin.host, now=request.now
+            )
         except NotFound:
             return self._desk.go(self._desk.link("/login"))
         return self._desk.go(
@@ -108,7 +110,11 @@ class ProofPages:
     def _changed(self, request: PageRequest, live: Live, password: str) -> Answer:
         try:
             token = self._owner.change_password(
-                live.session, live.user, password, now=request.now
+                live.session,
+                live.user,
+                password,
+                host=request.origin.host,
+                now=request.now,
             )
         except NotFound:
             return self._desk.go(self._desk.link("/login"))

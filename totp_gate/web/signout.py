@@ -34,7 +34,7 @@ class SignOutPages:
         if not request.is_from_here() or not self._is_ours(request, form["csrf_token"]):
             return self._refuse_logout(request)
         if live is not None and request.token is not None:
-            self._sessions.end_token(request.token)
+            self._sessions.end_token(request.token, request.origin.host)
             desk.audit.event(
                 request,
                 "sign-out",

@@ -61,7 +61,12 @@ class StepUpPages:
         visitor = request.visitor(self._entrance.device(request, live.user))
         try:
             result = self._owner.step_up(
-                live.session, live.user, form["code"], visitor, now=request.now
+                live.session,
+                live.user,
+                form["code"],
+                visitor,
+                host=request.origin.host,
+                now=request.now,
             )
         except NotFound:
             return self._desk.go(self._desk.link("/login", self._desk.place(request)))
