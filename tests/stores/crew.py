@@ -41,6 +41,7 @@ DEEDS: dict[str, Callable[..., object]] = {
     "accept": lambda store, step: store.accept_step("a1", step, now=START),
     "take": lambda store: store.take_link("l1", now=START) is not None,
     "spend": lambda store: store.spend_recovery("alice", "r1", now=START),
+    "fetch": lambda store: store.take_hand_off("d1", now=START) is not None,
     "first": lambda store, me: store.add_authenticator(authenticator(me), only=True),
     "redeem": lambda store, me: store.redeem_link(
         "l1", authenticator=authenticator(me), password_hash=f"hash {me}", now=START

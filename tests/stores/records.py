@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.stores.conftest import START
-from totp_gate.model import Authenticator, Browser, Event, Link, Session
+from totp_gate.model import Authenticator, Browser, Event, HandOff, Link, Session
 
 
 def authenticator(
@@ -39,6 +39,18 @@ def browser(id: str = "b1", user: str = "alice", **fields: object) -> Browser:
         rotated=START,
         created=START,
         expires=START + 86400,
+    )
+    return replace(plain, **fields)
+
+
+def handoff(digest: str = "d1", session: str = "s1", **fields: object) -> HandOff:
+    plain = HandOff(
+        digest=digest,
+        session=session,
+        origin="https://wiki.example.com",
+        browser="b1",
+        sealed=f"sealed {digest}",
+        expires=START + 60,
     )
     return replace(plain, **fields)
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.stores.conftest import START
 from tests.stores.crew import Crew, attempts
-from tests.stores.records import authenticator, browser, link, session
+from tests.stores.records import authenticator, browser, handoff, link, session
 from totp_gate.errors import Conflict, StoreUnavailable
 from totp_gate.model import Link, User
 from totp_gate.stores.base import Store
@@ -60,6 +60,13 @@ class TestThreads:
         won = at_once(lambda _: store.take_link("l1", now=START), times=16)
 
         assert [type(each) for each in won if each] == [Link]
+
+    def test_one_thread_takes_the_hand_off(self, store: Store):
+        store.add_hand_off(handoff())
+
+        won = at_once(lambda _: store.take_hand_off("d1", now=START), times=16)
+
+        assert [each for each in won if each] == [handoff()]
 
     def test_one_thread_rotates_the_browser(self, store: Store):
         store.add_browser(browser())
@@ -119,12 +126,14 @@ class TestProcesses:
         for step in range(8):
             assert crew.all_do(state, "accept", step).count(True) == 1
 
-    @pytest.mark.parametrize("deed", ["take", "spend"])
+    @pytest.mark.parametrize("deed", ["take", "spend", "fetch"])
     def test_one_process_uses_it_up(self, crew: Crew, open_file, state, deed):
         store = open_file()
         for _ in range(5):
             store.add_link(link())
             store.replace_recovery("alice", ["r1"], START)
+            store.take_hand_off("d1", now=START)
+            store.add_hand_off(handoff())
 
             assert crew.all_do(state, deed).count(True) == 1
 

@@ -11,6 +11,7 @@ from tests.stores.conftest import START
 from tests.stores.records import (
     authenticator,
     browser,
+    handoff,
     link,
     session,
 )
@@ -59,6 +60,8 @@ LOOK_UPS = {
     ),
     "forgive": lambda s: s.forgive(["a"], one=True),
     "counts": lambda s: s.counts("p:", at_least=2),
+    "add_hand_off": lambda s: s.add_hand_off(handoff()),
+    "take_hand_off": lambda s: s.take_hand_off("d1", now=START),
     "add_event": lambda s: s.add_event(happened()),
     "events": lambda s: s.events("alice"),
 }

@@ -198,6 +198,19 @@ held = Table(
     Index("held_by_expires", "expires"),
 )
 
+handoffs = Table(
+    "handoffs",
+    metadata,
+    Column("digest", Words, primary_key=True),
+    Column("session", Words, nullable=False),
+    Column("origin", Words, nullable=False),
+    Column("browser", Words, nullable=False),
+    Column("sealed", Words, nullable=False),
+    Column("expires", Double, nullable=False),
+    Index("handoffs_of_session", "session", "expires"),
+    Index("handoffs_by_expires", "expires"),
+)
+
 counts = Table(
     "counts",
     metadata,

@@ -27,7 +27,12 @@ from totp_gate.stores.base.people import (
     TokenRecords,
     UserRecords,
 )
-from totp_gate.stores.base.traffic import CountRecords, EventRecords, SessionRecords
+from totp_gate.stores.base.traffic import (
+    CountRecords,
+    EventRecords,
+    HandOffRecords,
+    SessionRecords,
+)
 
 __all__ = ["Rotation", "Store"]
 
@@ -36,6 +41,7 @@ class Store(
     UserRecords,
     AuthenticatorRecords,
     SessionRecords,
+    HandOffRecords,
     LinkRecords,
     RecoveryRecords,
     BrowserRecords,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from totp_gate.model import Count, Event, Revocation, Session
+from totp_gate.model import Count, Event, HandOff, Revocation, Session
 
 
 class SessionRecords(Protocol):
@@ -46,8 +46,9 @@ class SessionRecords(Protocol):
     def forget_expired(self, *, idle_before: float, created_before: float) -> int:
         """Delete sessions nobody can use any more, and other things that are over.
 
-        These are trusted browsers that have expired, links long expired and lines of
-        the feed older than an hour at least. Bounded: a few thousand rows a call.
+        These are trusted browsers and hand-offs that have expired, links long expired
+        and lines of the feed older than an hour at least. Bounded: a few thousand rows
+        a call.
 
         Returns:
             How many rows went; where it is not 0, another call may find more.
@@ -79,6 +80,18 @@ class SessionRecords(Protocol):
 def never(_: Count) -> bool:
     """Say of no count that it is over."""
     return False
+
+
+class HandOffRecords(Protocol):
+    """Sessions on their way from one host to another."""
+
+    def add_hand_off(self, handoff: HandOff, *, keep: int = 20) -> None:
+        """Keep *handoff*, and at most *keep* of that session's newest."""
+        ...
+
+    def take_hand_off(self, digest: str, *, now: float) -> HandOff | None:
+        """Use it up; it for the one caller that was first and in time, else None."""
+        ...
 
 
 class CountRecords(Protocol):

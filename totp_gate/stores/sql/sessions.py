@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, case, delete, func, insert, or_, select, update
 
 from totp_gate.model import Revocation, Session
-from totp_gate.stores.schema import browsers, feed, links, meta, sessions
+from totp_gate.stores.schema import browsers, feed, handoffs, links, meta, sessions
 from totp_gate.stores.sql import dialect
 from totp_gate.stores.sql.database import Writing
 from totp_gate.stores.sql.part import Part, end_sessions_of, values
@@ -127,6 +127,7 @@ class SessionPart(Part):
             for table, key, kept in (
                 (links, links.c.digest, LINK_KEPT),
                 (browsers, browsers.c.id, 0.0),
+                (handoffs, handoffs.c.digest, 0.0),
             ):
                 old = select(key).where(table.c.expires < writing.at - kept)
                 dead = old.limit(AT_ONCE)

@@ -14,6 +14,7 @@ from totp_gate.stores.sql.authenticators import AuthenticatorPart
 from totp_gate.stores.sql.browsers import BrowserPart
 from totp_gate.stores.sql.counts import CountPart
 from totp_gate.stores.sql.events import EventPart
+from totp_gate.stores.sql.handoffs import HandOffPart
 from totp_gate.stores.sql.held import HeldPart
 from totp_gate.stores.sql.links import LinkPart
 from totp_gate.stores.sql.sessions import SessionPart
@@ -25,6 +26,7 @@ class SqlStore(
     UserPart,
     AuthenticatorPart,
     SessionPart,
+    HandOffPart,
     LinkPart,
     BrowserPart,
     TokenPart,

@@ -1,9 +1,4 @@
-"""The words of the gate as frozen records; nothing here acts.
-
-Times are Unix seconds (float), addresses are text, user names are canonical
-(``canonical_name``). A record never holds a secret in the clear: passwords are hashes,
-seeds are sealed, and a session id appears only as its digest.
-"""
+"""Users, what they have proven, and what is kept for them."""
 
 from __future__ import annotations
 
@@ -277,70 +272,21 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """Who asks, for the policy; ``user`` is None where nobody is signed in."""
-
-    user: str | None = None
-    groups: frozenset[str] = frozenset()
-    level: Level = Level.NONE
-    second_factor_at: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccessRequest:
-    """What is asked for.
+class HandOff:
+    """A session on its way to another host, fetched there once.
 
     Attributes:
-        host: lower case, without port and trailing dot.
-        path: canonical path; ``readings`` starts with it and adds every other way in
-            which an upstream could understand the target.
-        query: as received, without the question mark.
-        address: the client's, behind trusted proxies.
-        preflight: a CORS preflight (OPTIONS, Origin, Access-Control-Request-Method).
+        digest: SHA-256 of the code that fetches it, hex.
+        session: its id.
+        origin: where alone it may be fetched, as ``https://wiki.example.com``.
+        browser: what names the browser that may, there.
+        sealed: the secret of the session, sealed for this digest.
+        expires: Unix seconds.
     """
 
-    host: str
-    method: str
-    path: str
-    readings: tuple[str, ...] = ()
-    query: str = ""
-    address: str = ""
-    preflight: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Permit:
-    """The request may pass.
-
-    Attributes:
-        rule: the rule that said so.
-        until: Unix seconds until which this answer holds for the same session.
-    """
-
-    rule: str = "default"
-    until: float = math.inf
-
-
-@dataclass(frozen=True, slots=True)
-class Challenge:
-    """The request may pass once more is proven.
-
-    Attributes:
-        level: what has to be proven.
-        max_age: the second factor must be this fresh, in seconds; None: any age.
-    """
-
-    level: Level = Level.SECOND_FACTOR
-    max_age: int | None = None
-    rule: str = "default"
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """The request may not pass, whatever is proven."""
-
-    rule: str = "default"
-    reason: str = ""
-
-
-Decision = Permit | Challenge | Refuse
+    digest: str = field(repr=False)
+    session: str
+    origin: str
+    browser: str
+    sealed: str = field(repr=False)
+    expires: float
