@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from totp_gate.accounts.handoff import HandOffs
 from totp_gate.accounts.live import LiveSessions
 from totp_gate.app.accounts import Accounts
 from totp_gate.config import Config
@@ -21,6 +22,7 @@ from totp_gate.web.enrollment import EnrollmentPages
 from totp_gate.web.entrance import Entrance
 from totp_gate.web.forgeries import Forgeries
 from totp_gate.web.halfway import HalfWay
+from totp_gate.web.handoff import HandOffPages
 from totp_gate.web.held import HeldPages
 from totp_gate.web.judgement import Judgement
 from totp_gate.web.jwks import Assertions, KeyPages
@@ -49,6 +51,14 @@ def furnish(accounts: Accounts, checks: Mapping[str, Check]) -> Parts:
     forgeries = _forgeries(accounts, desk)
     identity = _Identity(config)
     policy = Policy.compile(config.access_rules())
+    live = LiveSessions(
+        store=accounts.store,
+        directory=accounts.directory,
+        references=accounts.references,
+        limits=config.limits(),
+        dress=identity.dress,
+        clock=accounts.clock,
+    )
     return Parts(
         origins=config.origins,
         prefix=config.gate.prefix,
@@ -61,22 +71,10 @@ def furnish(accounts: Accounts, checks: Mapping[str, Check]) -> Parts:
             trusted=Networks(config.gate.trusted_proxies),
             tell=forgeries.tell_headers,
         ),
-        judgement=Judgement(
-            LiveSessions(
-                store=accounts.store,
-                directory=accounts.directory,
-                references=accounts.references,
-                limits=config.limits(),
-                dress=identity.dress,
-                clock=accounts.clock,
-            ),
-            policy,
-            desk.names,
-            forgeries,
-        ),
-        routes=_routes(accounts, desk, policy, checks),
+        judgement=Judgement(live, policy, desk.names, forgeries),
+        routes=_routes(accounts, desk, policy, live, checks),
         held=_held(accounts, desk),
-        admission=Admission(desk.pages, prefix=config.gate.prefix),
+        admission=Admission(desk.pages, prefix=config.gate.prefix, home=desk.home),
         trouble=desk.trouble,
         audit=desk.audit,
         clock=accounts.clock,
@@ -99,6 +97,7 @@ def pages_of(config: Config) -> Pages:
         prefix=config.gate.prefix,
         theme=config.gate.theme,
         insecure=config.gate.insecure_http,
+        hosts=[origin.text for origin in config.origins],
     )
 
 
@@ -132,21 +131,15 @@ def _desk(accounts: Accounts) -> Desk:
 
 
 def _routes(
-    accounts: Accounts, desk: Desk, policy: Policy, checks: Mapping[str, Check]
+    accounts: Accounts,
+    desk: Desk,
+    policy: Policy,
+    live: LiveSessions,
+    checks: Mapping[str, Check],
 ) -> Routes:
     config = accounts.config
     first_login = config.second_factor.enrollment == "first-login"
-    entrance = Entrance(
-        desk,
-        signin=accounts.signin,
-        sessions=accounts.sessions,
-        browsers=accounts.browsers,
-        recovery=accounts.recovery,
-        sealer=accounts.sealer,
-        store=accounts.store,
-        held=accounts.held,
-        loops=Loops(desk, accounts.tokens),
-    )
+    entrance = _entrance(accounts, desk)
     enrollment = EnrollmentPages(
         desk,
         accounts.enrollment,
@@ -160,6 +153,7 @@ def _routes(
     return Routes(
         desk,
         signin=signin,
+        handoff=_handoff(accounts, desk, live, entrance, signin=signin, policy=policy),
         stepup=stepup,
         recovery=recovery,
         signout=SignOutPages(desk, accounts.sessions),
@@ -203,6 +197,45 @@ def _signin(
     )
     stepup = StepUpPages(desk, accounts.owner, entrance, signin, onward)
     return signin, stepup, RecoveryPages(desk, accounts.signin, entrance, halfway)
+
+
+def _entrance(accounts: Accounts, desk: Desk) -> Entrance:
+    return Entrance(
+        desk,
+        signin=accounts.signin,
+        sessions=accounts.sessions,
+        browsers=accounts.browsers,
+        recovery=accounts.recovery,
+        sealer=accounts.sealer,
+        store=accounts.store,
+        held=accounts.held,
+        loops=Loops(desk, accounts.tokens),
+    )
+
+
+def _handoff(
+    accounts: Accounts,
+    desk: Desk,
+    live: LiveSessions,
+    entrance: Entrance,
+    *,
+    signin: SignInPages,
+    policy: Policy,
+) -> HandOffPages:
+    handoffs = HandOffs(
+        store=accounts.store,
+        references=accounts.references,
+        sealer=accounts.sealer,
+        live=live,
+    )
+    return HandOffPages(
+        desk,
+        handoffs,
+        accounts.tokens,
+        entrance=entrance,
+        signin=signin,
+        onward=Onward(policy),
+    )
 
 
 def _held(accounts: Accounts, desk: Desk) -> HeldPages:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -19,10 +20,19 @@ from typing import Literal
 from itsdangerous import BadSignature, Signer
 
 Purpose = Literal[
-    "session", "login", "login-state", "form", "device", "browser", "bounce"
+    "session",
+    "login",
+    "login-state",
+    "form",
+    "device",
+    "browser",
+    "bounce",
+    "asked",
+    "ask",
 ]
 _REFERENCE_BYTES = 24
 MAX_TOKEN = 3000
+_TOKEN = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
 
 
 class Tokens:
@@ -95,6 +105,11 @@ class Tokens:
             digest_method=hashlib.sha256,
         )
         return made
+
+
+def is_token(text: str) -> bool:
+    """Tell whether *text* looks like a token: short, and harmless in a URL."""
+    return len(text) <= MAX_TOKEN and _TOKEN.fullmatch(text) is not None
 
 
 def digest(token: str) -> str:

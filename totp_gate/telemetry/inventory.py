@@ -82,6 +82,14 @@ EVENTS: dict[str, Kind] = {
     ),
     "browser-forgotten": Kind("A trusted browser was forgotten", kept=True),
     "session-ended": Kind("The owner ended a session of theirs", kept=True),
+    "hand-off.given": Kind(
+        "A session was given to another host that asked for it, by a code for one use"
+    ),
+    "hand-off.taken": Kind(
+        "A session that began at another host was fetched here",
+        kept=True,
+        cheap=("success",),
+    ),
     "sign-out": Kind("Somebody ended their session", kept=True, cheap=("success",)),
     "enrollment": Kind(
         "A second factor was connected to an account",

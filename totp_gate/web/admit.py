@@ -35,11 +35,13 @@ class Admission:
 
     Args:
         prefix: where the gate's own pages live.
+        home: the origin that the others ask who somebody is (``web.handoff``).
     """
 
-    def __init__(self, pages: Pages, *, prefix: str) -> None:
+    def __init__(self, pages: Pages, *, prefix: str, home: Origin) -> None:
         self._pages = pages
         self._prefix = prefix
+        self._home = home
 
     def challenge(
         self,
@@ -64,9 +66,7 @@ class Admission:
         page = "/login" if owed is None else "/second-factor"
         if headers.is_navigation(environ):
             place = self._place(environ, raw, query, origin)
-            answer = Answer(status=303)
-            answer.headers["Location"] = login_url(self._prefix, place, page)
-            return self._pages.finish(answer)
+            return self._to(page, place, also_start=origin.host != self._home.host)
         url = origin.text + login_url(self._prefix, None, page)
         said: dict[str, object] = {"error": "login_required", "login_url": url}
         authenticate = AUTHENTICATE
@@ -92,6 +92,12 @@ class Admission:
         """Return the redirect of a page of ours from plain http to https."""
         answer = Answer(status=308)
         answer.headers["Location"] = origin.text + (f"{raw}?{query}" if query else raw)
+        return self._pages.finish(answer)
+
+    def _to(self, page: str, place: str | None, *, also_start: bool) -> Answer:
+        answer = Answer(status=303)
+        url = login_url(self._prefix, place, page, also_start=also_start)
+        answer.headers["Location"] = url
         return self._pages.finish(answer)
 
     def _place(
@@ -120,8 +126,14 @@ def _is_no_browser(environ: WSGIEnvironment) -> bool:
     return bool(agent) and not agent.startswith("Mozilla/")
 
 
-def login_url(prefix: str, place: str | None, page: str = "/login") -> str:
-    """Return the URL of *page* that leads on to *place* (checked by ``safe_next``)."""
-    if place is None or place == "/":
+def login_url(
+    prefix: str, place: str | None, page: str = "/login", *, also_start: bool = False
+) -> str:
+    """Return the URL of *page* that leads on to *place* (checked by ``safe_next``).
+
+    Args:
+        also_start: name the place also where it is ``/``, to which all pages lead.
+    """
+    if place is None or (place == "/" and not also_start):
         return prefix + page
     return f"{prefix}{page}?next={quote(place, safe='/')}"

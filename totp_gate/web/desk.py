@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from totp_gate.core import cookies
+from totp_gate.core.signing import is_token
 from totp_gate.core.urls import Origin, safe_next
 from totp_gate.telemetry.audit import Audit
 from totp_gate.telemetry.seldom import Seldom
@@ -20,6 +21,12 @@ DOCUMENT_ELSEWHERE = "This form was not sent from its own page, so nothing was d
 DONE = "/done"
 """The page that ends a sign-in in a window of its own."""
 
+HAND_OFF = "/hand-off"
+"""The page of home that carries a session to another host, which asks for it."""
+
+ARRIVE = "/arrive"
+"""The page of the other host where it arrives."""
+
 FORM_TOO_OLD = (
     "This page was open for too long, or cookies are blocked. Nothing was done; please "
     "try again."
@@ -31,6 +38,7 @@ class Desk:
     """The parts every page needs.
 
     Attributes:
+        origins: those the gate answers for, home first.
         secure: cookies only over https.
         seldom: asked before something is told that a flood would cause as often.
     """
@@ -50,19 +58,30 @@ class Desk:
         """Return what the login cookie of *request* says."""
         return self.login_cookie.read(request.cookie(self.names.login))
 
+    @property
+    def home(self) -> Origin:
+        """The origin where people sign in for all of them."""
+        return self.origins[0]
+
     def place(self, request: PageRequest) -> str | None:
         """Return where to go after signing in, or None: to the start.
 
-        It is a place of the application, or the page that closes its window.
+        It is a place of the application, or the page that closes its window, or the
+        page that leads back to another host.
         """
         wanted = request.argument("next")
-        if wanted == self.link(DONE):
+        if wanted == self.link(DONE) or self._is_question(wanted):
             return wanted
         return safe_next(
             wanted,
             origins=[origin.text for origin in self.origins],
             prefix=self.prefix,
         )
+
+    def _is_question(self, wanted: str | None) -> bool:
+        """Tell whether *wanted* is the page of the hand-off, with any question."""
+        before, found, ask = (wanted or "").partition("?ask=")
+        return bool(found) and before == self.link(HAND_OFF) and is_token(ask)
 
     def link(self, page: str, place: str | None = None) -> str:
         """Return the URL of a page of the gate that leads on to *place*."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from totp_gate.accounts.browsers import KNOWN_LIFE, Browsers, Passing
+from totp_gate.accounts.handoff import Arrived
 from totp_gate.accounts.held import Held
 from totp_gate.accounts.recovery import Recovery
 from totp_gate.accounts.sessions import Sessions
@@ -95,6 +96,26 @@ class Entrance:
         if known:
             cookies.append(self._desk.bake(names.device, known, max_age=KNOWN_LIFE))
         return session.id, cookies
+
+    def let_in(self, request: PageRequest, arrived: Arrived) -> list[str]:
+        """Return the cookies of a session that began at another host of the gate.
+
+        A session that the browser had here before ends. The browser becomes a known one
+        of its user, if it is none yet.
+        """
+        if request.token is not None:
+            self.sessions.end_token(request.token, request.origin.host)
+        self.sessions.tidy(now=request.now)
+        names, user = self._desk.names, arrived.live.user
+        cookies = [self._desk.bake(names.session, arrived.token)]
+        if not self.device(request, user):
+            shown = request.cookie(names.device)
+            known = self.browsers.remember(
+                shown, user, request.visitor(), now=request.now
+            )
+            self._held.move(shown, known, user.name)
+            cookies.append(self._desk.bake(names.device, known, max_age=KNOWN_LIFE))
+        return cookies
 
     def enter_partially(
         self, request: PageRequest, state: LoginState, user: User

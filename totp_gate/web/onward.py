@@ -36,13 +36,17 @@ class Onward:
         Args:
             place: checked by ``safe_next``; one on another host takes both factors.
         """
-        asked = self._decide(request, place, _NOBODY)
-        if not isinstance(asked, Challenge) or asked.level is not Level.PASSWORD:
+        if not self.asks_password(request, place):
             return False
         proven = Subject(
             user=user.name, groups=frozenset(user.groups), level=Level.PASSWORD
         )
         return isinstance(self._decide(request, place, proven), Permit)
+
+    def asks_password(self, request: PageRequest, place: str) -> bool:
+        """Tell whether *place* asks for the password, and no more, if of anybody."""
+        asked = self._decide(request, place, _NOBODY)
+        return isinstance(asked, Challenge) and asked.level is Level.PASSWORD
 
     def is_open(self, request: PageRequest, place: str) -> bool:
         """Tell whether the session of *request* is enough for *place*."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,12 +25,11 @@ if TYPE_CHECKING:
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
+CONTENT_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; "
+    "img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
 SECURITY_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; "
-        "img-src 'self' data:; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'"
-    ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
@@ -101,15 +100,23 @@ class Pages:
         prefix: where the pages live.
         theme: folder whose templates go before the shipped ones, or empty.
         insecure: plain http on purpose; every page says so.
+        hosts: origins of the gate, to which a form may lead on (after a sign-in).
     """
 
     def __init__(
-        self, *, site: str, prefix: str, theme: str = "", insecure: bool = False
+        self,
+        *,
+        site: str,
+        prefix: str,
+        theme: str = "",
+        insecure: bool = False,
+        hosts: Sequence[str] = (),
     ) -> None:
         self._folders = [Path(theme)] if theme else []
         self._folders.append(template_folder())
         self._prefix = prefix
         self._insecure = insecure
+        self._policy = _content_policy(hosts)
         self._environment = Environment(
             loader=FileSystemLoader(self._folders),
             autoescape=True,
@@ -151,6 +158,7 @@ class Pages:
 
     def finish(self, answer: Answer, headers: Iterable[tuple[str, str]] = ()) -> Answer:
         """Return *answer* with the headers of every page, then *headers*."""
+        answer.headers.setdefault("Content-Security-Policy", self._policy)
         for name, value in SECURITY_HEADERS.items():
             answer.headers.setdefault(name, value)
         if not self._insecure:
@@ -172,3 +180,15 @@ class Pages:
         found = self.asset(name)
         version = hashlib.sha256(found[0]).hexdigest()[:12] if found else "missing"
         return f"{self._prefix}/assets/{name}?v={version}"
+
+
+def _content_policy(hosts: Sequence[str]) -> str:
+    """Return the policy of every page.
+
+    A browser asks it about redirects after a form as well (CSP 3, ``form-action``), so
+    where there are several hosts a sign-in could not lead from one to another.
+    """
+    if len(hosts) < 2:
+        return CONTENT_POLICY
+    others = " ".join(["form-action 'self'", *hosts])
+    return CONTENT_POLICY.replace("form-action 'self'", others)

@@ -12,6 +12,7 @@ from totp_gate.errors import BadRequest, Overloaded
 from totp_gate.web.account import AccountPages
 from totp_gate.web.desk import DONE, Desk
 from totp_gate.web.enrollment import EnrollmentPages
+from totp_gate.web.handoff import HandOffPages
 from totp_gate.web.held import HeldPages
 from totp_gate.web.jwks import KeyPages
 from totp_gate.web.pages import Answer
@@ -35,6 +36,7 @@ class Routes:
         desk: Desk,
         *,
         signin: SignInPages,
+        handoff: HandOffPages,
         stepup: StepUpPages,
         recovery: RecoveryPages,
         signout: SignOutPages,
@@ -46,9 +48,10 @@ class Routes:
         keys: KeyPages,
     ) -> None:
         self._desk = desk
+        shows = account.shows() | handoff.shows() | status.shows()
         self._pages: dict[str, dict[str, Page]] = {
             "/": {"GET": self._home},
-            "/login": {"GET": signin.show_login, "POST": signin.login},
+            "/login": {"GET": handoff.show_login, "POST": signin.login},
             "/second-factor": {"GET": stepup.show, "POST": stepup.confirm},
             "/recovery": {"GET": recovery.show, "POST": recovery.recover},
             "/logout": {"GET": signout.show_logout, "POST": signout.logout},
@@ -60,7 +63,7 @@ class Routes:
             DONE: {"GET": self._done},
             "/held": {"GET": held.show, "POST": held.act},
             "/account": {"GET": account.show},
-            **{page: {"GET": show} for page, show in account.shows().items()},
+            **{page: {"GET": show} for page, show in shows.items()},
             "/account/confirm": {"GET": proof.show_confirm, "POST": proof.confirm},
             "/account/password": {
                 "GET": proof.show_password,
@@ -68,9 +71,6 @@ class Routes:
             },
             **{page: {"POST": act} for page, act in account.actions().items()},
             "/jwks.json": {"GET": keys.show},
-            "/healthz": {"GET": status.alive},
-            "/readyz": {"GET": status.ready},
-            "/metrics": {"GET": status.figures},
             "/assets/<name>": {"GET": self._asset},
         }
         self._map = _map(tuple(self._pages))

@@ -46,11 +46,14 @@ class SignInPages:
         self._halfway = halfway
         self._first_login = first_login
 
-    def show_login(self, request: PageRequest) -> Answer:
+    def show_login(
+        self, request: PageRequest, *, status: int = 200, notice: str | None = None
+    ) -> Answer:
         """Return the form for name and password."""
         if request.live is not None:
             return self._entrance.loops.send_on(request)
-        return self._login_form(request, self._desk.prelogin(request))
+        prelogin = self._desk.prelogin(request)
+        return self._login_form(request, prelogin, status=status, notice=notice)
 
     def login(self, request: PageRequest) -> Answer:
         """Judge name and password."""

@@ -53,6 +53,14 @@ class StatusPages:
         self._checked_at = -math.inf
         self._wrong: list[str] = []
 
+    def shows(self) -> dict[str, Callable[[PageRequest], Answer]]:
+        """Return the pages, by their address."""
+        return {
+            "/healthz": self.alive,
+            "/readyz": self.ready,
+            "/metrics": self.figures,
+        }
+
     def alive(self, _request: PageRequest) -> Answer:
         """Answer 200 as long as the process can answer at all."""
         return self._text("ok\n")
