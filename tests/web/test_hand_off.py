@@ -560,3 +560,137 @@ class TestAQuestionToHome:
         walk.open(walk.location, Gate_Token=text)
 
         assert walk.location.startswith(f"{HOME}/_gate/login?next=")
+
+
+def step_up(walk, house, person):
+    """Type a fresh code at the wiki, where a page wants one."""
+    house.clock.tick(601)
+    walk.go(f"{WIKI}/fresh")
+    assert pages(walk)[-1] == "wiki.example.com/_gate/second-factor"
+    walk.way = []
+    return walk.submit("/_gate/second-factor?next=/fresh", code=house.code(person))
+
+
+class TestASessionThatGotANewIdElsewhere:
+    @pytest.fixture
+    def before(self, house, at_home):
+        """A browser that is known at home and at the wiki."""
+        at_home.go(WIKI + PAGE)
+        return at_home
+
+    def test_is_known_at_home_and_at_every_other_host(self, house, alice, before):
+        old = before.cookie(SESSION, HOME_HOST)
+        step_up(before, house, alice).follow()
+
+        assert before.answer.status_code == 200
+        assert pages(before) == [
+            "app.example.com/_gate/hand-back",
+            "wiki.example.com/fresh",
+        ]
+        assert before.cookie(SESSION, HOME_HOST) != old
+        for origin in (HOME, BLOG, WIKI):
+            assert before.go(f"{origin}/x").answer.status_code == 200
+        assert len(house.accounts.store.sessions("alice")) == 1
+
+    def test_leaves_every_copy_of_a_cookie_behind(self, house, alice, before):
+        copies = [before.cookie(SESSION, host) for host in (HOME_HOST, WIKI_HOST)]
+        step_up(before, house, alice).follow()
+
+        for value, host, origin in zip(
+            copies, (HOME_HOST, WIKI_HOST), (HOME, WIKI), strict=True
+        ):
+            thief = house.client(origin)
+            thief.set_cookie(SESSION, value, domain=host)
+            assert thief.get("/x").status_code == 303
+
+    def test_is_given_to_no_browser_that_has_not_had_it(self, house, alice, before):
+        way = step_up(before, house, alice).location
+        stranger = Walk(house)
+        house.sign_in(house.add_user("mallory"), stranger.browser)
+
+        stranger.open(way)
+
+        assert stranger.location == f"{WIKI}/fresh"
+        assert stranger.open(f"{HOME}/x").json["REMOTE_USER"] == "mallory"
+        assert before.open(way).status_code == 303
+        assert before.go(f"{HOME}/x").answer.status_code == 200  # the sign-in page
+        assert pages(before)[-1] == "app.example.com/_gate/login"
+
+    @pytest.mark.parametrize("value", ["", "x", "old"])
+    def test_is_given_to_no_browser_without_the_cookie(
+        self, house, alice, before, value
+    ):
+        way = step_up(before, house, alice).location
+        stranger = Walk(house)
+        if value == "old":
+            value = before.cookie(SESSION, WIKI_HOST)  # of the new session, elsewhere
+        if value:
+            stranger.browser.set_cookie(SESSION, value, domain=HOME_HOST)
+
+        stranger.open(way)
+
+        assert events(house, "hand-off.taken")[-1]["detail"] == "another-browser"
+        assert stranger.open(f"{HOME}/x").status_code == 303
+
+    def test_is_given_once(self, house, alice, before):
+        way = step_up(before, house, alice).follow(until="hand-back").location
+        before.open(way)
+        mine = before.cookie(SESSION, HOME_HOST)
+        before.open(way)
+
+        assert before.cookie(SESSION, HOME_HOST) == mine
+        assert events(house, "hand-off.taken")[-1]["detail"] == "unknown"
+
+    def test_is_not_given_to_a_frame_or_by_an_address_made_up(
+        self, house, alice, before
+    ):
+        way = step_up(before, house, alice).location
+        frame = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
+
+        assert before.open(way, **frame).status_code == 403
+        assert before.open(way.partition("&ask=")[0]).status_code == 403
+        assert before.open(f"{way}x").status_code == 403
+
+    def test_of_a_sign_in_right_there_is_no_business_of_home(self, house, alice, walk):
+        walk.browser.origin = WIKI
+        house.sign_in(alice, walk.browser)
+
+        step_up(walk, house, alice)
+
+        assert walk.location == f"{WIKI}/fresh"
+
+    def test_at_home_is_handed_to_the_others_as_before(self, house, alice, before):
+        house.clock.tick(700)
+        before.browser.origin = HOME
+        page = "/_gate/account/confirm"
+        before.submit(page, password=alice.password, code=house.code(alice))
+        assert before.location == f"{HOME}/_gate/account"
+
+        assert before.go(WIKI + PAGE).answer.status_code == 200
+        assert before.answer.json["HTTP_HOST"] == WIKI_HOST
+
+    @pytest.mark.parametrize("page", ["confirm", "password"])
+    def test_comes_home_from_the_account_page_too(self, house, alice, before, page):
+        house.clock.tick(700)
+        before.browser.origin = WIKI
+        fields = {"code": house.code(alice)}
+        if page == "confirm":
+            fields["password"] = alice.password
+        else:
+            fields["current_password"] = alice.password
+            fields["password"] = fields["password_again"] = "violet tram engine 9"
+        before.submit(f"/_gate/account/{page}", **fields).follow()
+
+        assert pages(before)[-1] == "wiki.example.com/_gate/account"
+        assert before.answer.status_code == 200
+        assert before.go(f"{HOME}/x").answer.json["REMOTE_USER"] == "alice"
+
+    def test_comes_home_from_a_window_of_its_own(self, house, alice, before):
+        house.clock.tick(601)
+        before.browser.origin = WIKI
+        page = "/_gate/second-factor?next=/_gate/done"
+        before.submit(page, code=house.code(alice)).follow()
+
+        assert "You can close this window" in before.answer.text
+        assert before.browser.origin == WIKI
+        assert before.go(f"{HOME}/x").answer.json["REMOTE_USER"] == "alice"

@@ -125,6 +125,18 @@ class HandOffs:
             return Lost("another-browser")
         return self._fetched(handoff, there.host, now) or Lost("session-over")
 
+    def name_of(self, token: str, host: str) -> str:
+        """Return what names a browser by the session whose cookie it shows at *host*.
+
+        The session may have ended; a browser that shows none has no name.
+        """
+        known_as = self._references.id_of(token, host)
+        return "" if known_as is None else self.name(known_as)
+
+    def name(self, session: str) -> str:
+        """Return what names the browsers that have a cookie of *session* (its id)."""
+        return digest(f"session {session}")[:32]
+
     def _fetched(self, handoff: HandOff, host: str, now: float) -> Arrived | None:
         try:
             secret = self._sealer.open(

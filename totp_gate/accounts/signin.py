@@ -224,6 +224,7 @@ class SignIn:
             second_factor_at=second_factor_at,
             address=visitor.address,
             agent=visitor.agent,
+            host=host,
             credential=user.credential,
         )
         self._store.add_session(session, max_per_user=self._limits.max_per_user)

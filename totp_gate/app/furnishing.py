@@ -16,12 +16,14 @@ from totp_gate.model import Identity, Session, User
 from totp_gate.web.account import AccountPages
 from totp_gate.web.admit import Admission
 from totp_gate.web.arrival import Arrivals, Caller
+from totp_gate.web.asking import Asks
 from totp_gate.web.csrf import FormTokens
 from totp_gate.web.desk import Desk
 from totp_gate.web.enrollment import EnrollmentPages
 from totp_gate.web.entrance import Entrance
 from totp_gate.web.forgeries import Forgeries
 from totp_gate.web.halfway import HalfWay
+from totp_gate.web.handback import HandBack
 from totp_gate.web.handoff import HandOffPages
 from totp_gate.web.held import HeldPages
 from totp_gate.web.judgement import Judgement
@@ -72,7 +74,7 @@ def furnish(accounts: Accounts, checks: Mapping[str, Check]) -> Parts:
             tell=forgeries.tell_headers,
         ),
         judgement=Judgement(live, policy, desk.names, forgeries),
-        routes=_routes(accounts, desk, policy, live, checks),
+        routes=_routes(accounts, desk, policy, _handoffs(accounts, live), checks),
         held=_held(accounts, desk),
         admission=Admission(desk.pages, prefix=config.gate.prefix, home=desk.home),
         trouble=desk.trouble,
@@ -134,12 +136,13 @@ def _routes(
     accounts: Accounts,
     desk: Desk,
     policy: Policy,
-    live: LiveSessions,
+    handoffs: HandOffs,
     checks: Mapping[str, Check],
 ) -> Routes:
     config = accounts.config
     first_login = config.second_factor.enrollment == "first-login"
-    entrance = _entrance(accounts, desk)
+    asks = Asks(accounts.tokens, desk.origins)
+    entrance = _entrance(accounts, desk, HandBack(desk, handoffs, asks))
     enrollment = EnrollmentPages(
         desk,
         accounts.enrollment,
@@ -153,7 +156,14 @@ def _routes(
     return Routes(
         desk,
         signin=signin,
-        handoff=_handoff(accounts, desk, live, entrance, signin=signin, policy=policy),
+        handoff=HandOffPages(
+            desk,
+            handoffs,
+            asks,
+            entrance=entrance,
+            signin=signin,
+            onward=Onward(policy),
+        ),
         stepup=stepup,
         recovery=recovery,
         signout=SignOutPages(desk, accounts.sessions),
@@ -199,7 +209,7 @@ def _signin(
     return signin, stepup, RecoveryPages(desk, accounts.signin, entrance, halfway)
 
 
-def _entrance(accounts: Accounts, desk: Desk) -> Entrance:
+def _entrance(accounts: Accounts, desk: Desk, handback: HandBack) -> Entrance:
     return Entrance(
         desk,
         signin=accounts.signin,
@@ -210,31 +220,16 @@ def _entrance(accounts: Accounts, desk: Desk) -> Entrance:
         store=accounts.store,
         held=accounts.held,
         loops=Loops(desk, accounts.tokens),
+        handback=handback,
     )
 
 
-def _handoff(
-    accounts: Accounts,
-    desk: Desk,
-    live: LiveSessions,
-    entrance: Entrance,
-    *,
-    signin: SignInPages,
-    policy: Policy,
-) -> HandOffPages:
-    handoffs = HandOffs(
+def _handoffs(accounts: Accounts, live: LiveSessions) -> HandOffs:
+    return HandOffs(
         store=accounts.store,
         references=accounts.references,
         sealer=accounts.sealer,
         live=live,
-    )
-    return HandOffPages(
-        desk,
-        handoffs,
-        accounts.tokens,
-        entrance=entrance,
-        signin=signin,
-        onward=Onward(policy),
     )
 
 

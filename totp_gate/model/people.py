@@ -86,6 +86,7 @@ class Session:
         seen: last activity, written at most once a minute.
         password_at: when the password was proven.
         second_factor_at: when the code was proven; None: password only.
+        host: where it began, of several.
         credential: the user's when this session began (``User.credential``).
     """
 
@@ -97,6 +98,7 @@ class Session:
     second_factor_at: float | None = None
     address: str = ""
     agent: str = ""
+    host: str = ""
     credential: str = field(default="", repr=False)
 
     @property

@@ -116,6 +116,7 @@ sessions = Table(
     Column("second_factor_at", Double),
     Column("address", Words, nullable=False),
     Column("agent", Words, nullable=False),
+    Column("host", Words, nullable=False),
     Column("credential", Words, nullable=False),
     Index("sessions_of_user", "user", "created"),
     Index("sessions_by_seen", "seen"),

@@ -27,6 +27,9 @@ HAND_OFF = "/hand-off"
 ARRIVE = "/arrive"
 """The page of the other host where it arrives."""
 
+HAND_BACK = "/hand-back"
+"""The page of home where it arrives when it got a new id at another host."""
+
 FORM_TOO_OLD = (
     "This page was open for too long, or cookies are blocked. Nothing was done; please "
     "try again."

@@ -16,6 +16,7 @@ from totp_gate.model import LoginState, User
 from totp_gate.stores.base import Store
 from totp_gate.web import words
 from totp_gate.web.desk import DONE, Desk
+from totp_gate.web.handback import HandBack
 from totp_gate.web.loops import Loops
 from totp_gate.web.pages import Answer
 from totp_gate.web.request import PageRequest
@@ -43,6 +44,7 @@ class Entrance:
         store: Store,
         held: Held,
         loops: Loops,
+        handback: HandBack,
     ) -> None:
         self._desk = desk
         self._store = store
@@ -53,6 +55,7 @@ class Entrance:
         self._sealer = sealer
         self._held = held
         self.loops = loops
+        self.handback = handback
 
     def enter(
         self,

@@ -17,16 +17,15 @@ Source:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from urllib.parse import quote
 
 from totp_gate.accounts.handoff import HandOffs, Lost
 from totp_gate.accounts.live import Live
 from totp_gate.accounts.signin import STATE_LIFE
-from totp_gate.core import headers
-from totp_gate.core.signing import MAX_TOKEN, Tokens, digest
+from totp_gate.core.signing import digest
 from totp_gate.core.urls import Origin
-from totp_gate.web.desk import ARRIVE, HAND_OFF, Desk
+from totp_gate.web.asking import Asks, is_visit, quiet
+from totp_gate.web.desk import ARRIVE, HAND_BACK, HAND_OFF, Desk
 from totp_gate.web.entrance import Entrance
 from totp_gate.web.onward import Onward
 from totp_gate.web.pages import Answer
@@ -36,32 +35,12 @@ from totp_gate.web.signin import SignInPages
 
 Page = Callable[[PageRequest], Answer]
 
-ASK_LIFE = 600
-_EARLY = 60  # a clock of another machine may be this much ahead
-_PREFETCH = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_MOZ")
 _NOT_ARRIVED = (
     "Your sign-in could not be carried over from {home}: it took too long, was used "
     "before, or began in another browser. Open the page again, or sign in here."
 )
 _NO_VISIT = "This page is part of signing in, and only a visit opens it."
 _NO_ASK = "This address is no question of any host of this gate. Open the page again."
-
-
-@dataclass(frozen=True, slots=True)
-class _Ask:
-    """What a host wants to know of home.
-
-    Attributes:
-        origin: which host asks.
-        place: where the visitor was going there.
-        browser: what names their browser there.
-        at: when it was asked, Unix seconds.
-    """
-
-    origin: Origin
-    place: str
-    browser: str
-    at: float
 
 
 class HandOffPages:
@@ -71,7 +50,7 @@ class HandOffPages:
         self,
         desk: Desk,
         handoffs: HandOffs,
-        tokens: Tokens,
+        asks: Asks,
         *,
         entrance: Entrance,
         signin: SignInPages,
@@ -79,7 +58,7 @@ class HandOffPages:
     ) -> None:
         self._desk = desk
         self._handoffs = handoffs
-        self._tokens = tokens
+        self._asks = asks
         self._signin = signin
         self._entrance = entrance
         self._onward = onward
@@ -89,14 +68,18 @@ class HandOffPages:
         prelogin = self._desk.prelogin(request)
         place = self._place_to_ask_for(request, prelogin)
         if place is not None:
-            ask = self._write(request, prelogin, place)
-            if len(ask) <= MAX_TOKEN:
+            ask = self._asks.write(request, place, browser=_name_of(prelogin))
+            if ask is not None:
                 return self._to_home(request, prelogin, place, ask)
         return self._signin.show_login(request)
 
     def shows(self) -> dict[str, Page]:
         """Return the pages between the hosts, by their address."""
-        return {HAND_OFF: self.give, ARRIVE: self.arrive}
+        return {
+            HAND_OFF: self.give,
+            ARRIVE: self.arrive,
+            HAND_BACK: self._entrance.handback.arrive,
+        }
 
     def give(self, request: PageRequest) -> Answer:
         """Send somebody who is signed in at home back to the host that asked."""
@@ -104,17 +87,17 @@ class HandOffPages:
         if request.origin.host != desk.home.host:
             return desk.trouble.answer(request.environ, 404, home_url="/")
         text = request.argument("ask") or ""
-        ask = self._read(text)
-        if ask is None or not _is_visit(request):
+        ask = self._asks.read(text)
+        if ask is None or not is_visit(request):
             return self._refuse(
                 request, "hand-off.given", _NO_ASK if ask is None else _NO_VISIT
             )
         back = ask.origin.text + desk.link("/login", ask.place)
-        if not -_EARLY <= request.now - ask.at < ASK_LIFE:
-            return _quiet(desk.go(back))
+        if not ask.is_recent(request.now):
+            return quiet(desk.go(back))
         if request.live is None or request.token is None:
             page = "/login" if request.partial is None else "/second-factor"
-            return _quiet(desk.go(desk.link(page, f"{desk.link(HAND_OFF)}?ask={text}")))
+            return quiet(desk.go(desk.link(page, f"{desk.link(HAND_OFF)}?ask={text}")))
         code = self._handoffs.give(
             request.token,
             here=request.origin,
@@ -123,15 +106,15 @@ class HandOffPages:
             now=request.now,
         )
         if code is None:
-            return _quiet(desk.go(back))
+            return quiet(desk.go(back))
         self._note(request, "hand-off.given", request.live, ask.origin)
         page = f"{desk.link(ARRIVE)}?code={code}&next={quote(ask.place, safe='/')}"
-        return _quiet(desk.go(ask.origin.text + page))
+        return quiet(desk.go(ask.origin.text + page))
 
     def arrive(self, request: PageRequest) -> Answer:
         """Exchange the code for a cookie of this host, and lead on."""
         desk = self._desk
-        if not _is_visit(request):
+        if not is_visit(request):
             return self._refuse(request, "hand-off.taken", _NO_VISIT)
         arrived = self._handoffs.take(
             request.argument("code") or "",
@@ -140,17 +123,17 @@ class HandOffPages:
             now=request.now,
         )
         if request.live is not None:  # another tab was here first
-            return _quiet(desk.go(self._entrance.onward(request, request.live.user)))
+            return quiet(desk.go(self._entrance.onward(request, request.live.user)))
         if isinstance(arrived, Lost):
             desk.audit.event(
                 request, "hand-off.taken", "failure", detail=arrived.reason
             )
             notice = _NOT_ARRIVED.format(home=desk.home.host)
-            return _quiet(self._signin.show_login(request, status=403, notice=notice))
+            return quiet(self._signin.show_login(request, status=403, notice=notice))
         onward = self._entrance.onward(request, arrived.live.user)
         cookies = self._entrance.let_in(request, arrived)
         self._note(request, "hand-off.taken", arrived.live, request.origin)
-        return _quiet(desk.go(onward, cookies))
+        return quiet(desk.go(onward, cookies))
 
     def _place_to_ask_for(self, request: PageRequest, prelogin: PreLogin) -> str | None:
         """Return the place for which home is worth asking now, or None.
@@ -162,7 +145,7 @@ class HandOffPages:
         place = desk.place(request)
         if place is None or not place.startswith("/"):
             return None
-        if request.origin.host == desk.home.host or not _is_visit(request):
+        if request.origin.host == desk.home.host or not is_visit(request):
             return None
         if request.live or request.partial or _is_half_way(prelogin, request.now):
             return None
@@ -175,28 +158,7 @@ class HandOffPages:
         desk = self._desk
         carry = desk.login_cookie.asking(prelogin, place, now=request.now)
         page = f"{desk.home.text}{desk.link(HAND_OFF)}?ask={ask}"
-        return _quiet(desk.go(page, [desk.bake(desk.names.login, carry)]))
-
-    def _write(self, request: PageRequest, prelogin: PreLogin, place: str) -> str:
-        return self._tokens.write(
-            "ask",
-            {
-                "o": request.origin.text,
-                "p": place,
-                "b": _name_of(prelogin),
-                "t": int(request.now),
-            },
-        )
-
-    def _read(self, text: str) -> _Ask | None:
-        """Return what is asked; None: not by us, or by a host that is ours no more."""
-        claims = self._tokens.read("ask", text)
-        known = {origin.text: origin for origin in self._desk.origins}
-        origin = known.get(str(claims["o"])) if claims else None
-        if claims is None or origin is None:
-            return None
-        at = float(str(claims["t"]))
-        return _Ask(origin, str(claims["p"]), str(claims["b"]), at)
+        return quiet(desk.go(page, [desk.bake(desk.names.login, carry)]))
 
     def _refuse(self, request: PageRequest, event: str, message: str) -> Answer:
         desk = self._desk
@@ -221,27 +183,6 @@ def _is_half_way(prelogin: PreLogin, now: float) -> bool:
     return prelogin.state is not None and now - prelogin.state.at < STATE_LIFE
 
 
-def _is_visit(request: PageRequest) -> bool:
-    """Tell whether a person is on their way here, in a window of their own.
-
-    Source:
-        Fetch Metadata (W3C), ``Sec-Fetch-Dest``; Speculation Rules, ``Sec-Purpose``.
-    """
-    environ = request.environ
-    return (
-        request.method == "GET"
-        and headers.is_navigation(environ)
-        and environ.get("HTTP_SEC_FETCH_DEST", "document") == "document"
-        and not any("prefetch" in environ.get(key, "").lower() for key in _PREFETCH)
-    )
-
-
 def _name_of(prelogin: PreLogin) -> str:
     """Return what names the browser at the host that asks, and opens nothing there."""
     return digest(prelogin.binding)[:32]
-
-
-def _quiet(answer: Answer) -> Answer:
-    """Return *answer* so that nobody is told the address it was asked at."""
-    answer.headers["Referrer-Policy"] = "no-referrer"
-    return answer

@@ -66,10 +66,7 @@ class ProofPages:
             )
         except NotFound:
             return self._desk.go(self._desk.link("/login"))
-        return self._desk.go(
-            self._desk.link("/account"),
-            [self._desk.bake(self._desk.names.session, token)],
-        )
+        return self._to_account(request, live, token)
 
     def show_password(self, request: PageRequest) -> Answer:
         """Return the form for a new password."""
@@ -121,9 +118,11 @@ class ProofPages:
         self._desk.audit.event(
             request, "password-changed", "success", user=live.user.name
         )
-        names = self._desk.names
-        cookies = [self._desk.bake(names.session, token)]
-        return self._desk.go(self._desk.link("/account"), cookies)
+        return self._to_account(request, live, token)
+
+    def _to_account(self, request: PageRequest, live: Live, token: str) -> Answer:
+        account = self._desk.link("/account")
+        return self._entrance.handback.go_on(request, live.session, token, account)
 
     def _elsewhere(self, request: PageRequest) -> Answer:
         return self._desk.trouble.answer(

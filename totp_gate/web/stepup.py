@@ -77,8 +77,9 @@ class StepUpPages:
             self._note(request, live, "failure")
             return self._form(request, live, status=401, notice=_WRONG)
         self._note(request, live, "success")
-        cookie = self._desk.bake(self._desk.names.session, result)
-        return self._desk.go(self._entrance.onward(request, live.user), [cookie])
+        onward = self._entrance.onward(request, live.user)
+        handback = self._entrance.handback
+        return handback.go_on(request, live.session, result, onward)
 
     def _is_enough(self, request: PageRequest, place: str) -> bool:
         """Tell whether there is nothing to ask; a window that closes itself asks."""
