@@ -498,6 +498,13 @@ class TestAQuestionToHome:
             assert "Location" not in answer.headers
         assert len(events(house, "hand-off.given")) == len(wrong)
 
+    @pytest.mark.parametrize("seconds", [600, -120], ids=["long ago", "to come"])
+    def test_of_another_time_gets_no_code(self, house, at_home, ask, seconds):
+        house.clock.tick(seconds)
+        at_home.open(ask)
+
+        assert at_home.location == f"{WIKI}/_gate/login?next=/notes%3Fid%3D7%26x%3Da/b"
+
     @pytest.mark.parametrize(
         "headers",
         [
