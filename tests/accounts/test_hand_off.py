@@ -38,6 +38,7 @@ def handoffs(installation):
     live.catch_up()
     return HandOffs(
         store=accounts.store,
+        tokens=accounts.tokens,
         references=accounts.references,
         sealer=accounts.sealer,
         live=live,

@@ -11,7 +11,17 @@ from itsdangerous import URLSafeSerializer
 from totp_gate.core.signing import Tokens, digest
 
 KEY = secrets.token_bytes(32)
-PURPOSES = ["session", "login", "login-state", "form", "device", "browser"]
+PURPOSES = [
+    "session",
+    "login",
+    "login-state",
+    "form",
+    "device",
+    "browser",
+    "asked",
+    "ask",
+    "hand-off",
+]
 
 
 @pytest.fixture

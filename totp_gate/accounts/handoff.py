@@ -5,26 +5,24 @@ is another (``accounts.references``). The host that has the session makes a code
 the browser carries to the other host. The code fetches the session once, within
 ``LIFE`` seconds, at the one origin and in the one browser it was made for; whatever is
 wrong about it, it is used up. The store keeps its digest, and the secret of the session
-sealed for that digest.
+sealed for that digest. A code is signed, so that nobody bothers the store with one they
+have made up.
 """
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, field
 
 from totp_gate.accounts.live import Live, LiveSessions
 from totp_gate.accounts.references import References
 from totp_gate.core.sealing import Sealer
-from totp_gate.core.signing import digest
+from totp_gate.core.signing import Tokens, digest
 from totp_gate.core.urls import Origin
 from totp_gate.errors import SealBroken
 from totp_gate.model import HandOff, Level
 from totp_gate.stores.base import Store
 
 LIFE = 60
-_CODE_BYTES = 32
-_LONGEST_CODE = 64
 _PURPOSE = "hand-off"
 
 
@@ -59,11 +57,13 @@ class HandOffs:
         self,
         *,
         store: Store,
+        tokens: Tokens,
         references: References,
         sealer: Sealer,
         live: LiveSessions,
     ) -> None:
         self._store = store
+        self._tokens = tokens
         self._references = references
         self._sealer = sealer
         self._live = live
@@ -86,7 +86,7 @@ class HandOffs:
         live = self._live.find(token, host=here.host, now=now)
         if secret is None or live is None or not _is_complete(live):
             return None
-        code = secrets.token_urlsafe(_CODE_BYTES)
+        code = self._tokens.reference("hand-off")
         known_as = digest(code)
         handoff = HandOff(
             digest=known_as,
@@ -114,7 +114,7 @@ class HandOffs:
         Raises:
             StoreUnavailable: nothing was fetched.
         """
-        if not 0 < len(code) <= _LONGEST_CODE:
+        if self._tokens.verify("hand-off", code) is None:
             return Lost("unknown")
         handoff = self._store.take_hand_off(digest(code), now=now)
         if handoff is None:

@@ -152,17 +152,13 @@ def _routes(
         issuer=config.gate.name,
         first_login=first_login,
     )
-    signin, stepup, recovery = _signin(accounts, desk, entrance, policy)
+    onward = Onward(policy)
+    signin, stepup, recovery = _signin(accounts, desk, entrance, onward)
     return Routes(
         desk,
         signin=signin,
         handoff=HandOffPages(
-            desk,
-            handoffs,
-            asks,
-            entrance=entrance,
-            signin=signin,
-            onward=Onward(policy),
+            desk, handoffs, asks, entrance=entrance, signin=signin, onward=onward
         ),
         stepup=stepup,
         recovery=recovery,
@@ -197,10 +193,10 @@ def _account(
 
 
 def _signin(
-    accounts: Accounts, desk: Desk, entrance: Entrance, policy: Policy
+    accounts: Accounts, desk: Desk, entrance: Entrance, onward: Onward
 ) -> tuple[SignInPages, StepUpPages, RecoveryPages]:
     """Return the pages that ask for password and code, for a code, a recovery code."""
-    onward, halfway = Onward(policy), HalfWay(desk, accounts.signin)
+    halfway = HalfWay(desk, accounts.signin)
     first_login = accounts.config.second_factor.enrollment == "first-login"
     signin = SignInPages(
         desk, accounts.signin, entrance, onward, halfway, first_login=first_login
@@ -227,6 +223,7 @@ def _entrance(accounts: Accounts, desk: Desk, handback: HandBack) -> Entrance:
 def _handoffs(accounts: Accounts, live: LiveSessions) -> HandOffs:
     return HandOffs(
         store=accounts.store,
+        tokens=accounts.tokens,
         references=accounts.references,
         sealer=accounts.sealer,
         live=live,

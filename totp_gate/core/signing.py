@@ -29,6 +29,7 @@ Purpose = Literal[
     "bounce",
     "asked",
     "ask",
+    "hand-off",
 ]
 _REFERENCE_BYTES = 24
 MAX_TOKEN = 3000

@@ -92,7 +92,8 @@ class HandOffPages:
             return self._refuse(
                 request, "hand-off.given", _NO_ASK if ask is None else _NO_VISIT
             )
-        back = ask.origin.text + desk.link("/login", ask.place)
+        place = quote(ask.place, safe="/")
+        back = f"{ask.origin.text}{desk.link('/login')}?next={place}"
         if not ask.is_recent(request.now):
             return quiet(desk.go(back))
         if request.live is None or request.token is None:
@@ -108,7 +109,7 @@ class HandOffPages:
         if code is None:
             return quiet(desk.go(back))
         self._note(request, "hand-off.given", request.live, ask.origin)
-        page = f"{desk.link(ARRIVE)}?code={code}&next={quote(ask.place, safe='/')}"
+        page = f"{desk.link(ARRIVE)}?code={code}&next={place}"
         return quiet(desk.go(ask.origin.text + page))
 
     def arrive(self, request: PageRequest) -> Answer:
