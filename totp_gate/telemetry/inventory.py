@@ -85,11 +85,7 @@ EVENTS: dict[str, Kind] = {
     "hand-off.given": Kind(
         "A session was given to another host that asked for it, by a code for one use"
     ),
-    "hand-off.taken": Kind(
-        "A session that began at another host was fetched here",
-        kept=True,
-        cheap=("success",),
-    ),
+    "hand-off.taken": Kind("A session that began at another host was fetched here"),
     "sign-out": Kind("Somebody ended their session", kept=True, cheap=("success",)),
     "enrollment": Kind(
         "A second factor was connected to an account",

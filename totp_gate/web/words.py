@@ -55,7 +55,6 @@ _SAID = {
     ("proof.code", "failure"): "A wrong code was typed on the account page",
     ("proof.code", "success"): "Everything was proven once more",
     ("sign-out", "success"): "Signed out",
-    ("hand-off.taken", "success"): "Signed in here by a session of another host",
     ("token-made", "success"): "An app token was made",
     ("token-revoked", "success"): "An app token was revoked",
     ("user-added", "success"): "The account was made",
