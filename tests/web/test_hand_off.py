@@ -170,7 +170,7 @@ def test_the_place_comes_back_whole(at_home):
 
 
 def test_the_start_page_of_another_host_is_a_place_too(at_home):
-    assert at_home.go(f"{WIKI}/").answer.status_code == 200
+    assert at_home.go(f"{WIKI}/").answer.json["REMOTE_USER"] == "alice"
 
 
 def test_who_is_signed_in_nowhere_signs_in_at_home_and_comes_back(house, alice, walk):
@@ -241,6 +241,17 @@ def test_a_held_request_of_the_browser_comes_first(house, alice, at_home):
 
     assert "/form" in at_home.answer.text
     assert pages(at_home)[-1] == "wiki.example.com/_gate/held"
+
+
+def test_a_second_tab_goes_on_with_what_the_first_has_brought(house, at_home):
+    places = [f"{WIKI}/one", f"{WIKI}/two"]
+    ways = [at_home.go(place, until="/arrive").location for place in places]
+    for way, place in zip([*ways, ways[0]], [*places, places[0]], strict=True):
+        at_home.open(way)
+        assert at_home.location == place
+
+    assert at_home.go(f"{HOME}/x").answer.json["REMOTE_USER"] == "alice"
+    assert at_home.go(places[0]).answer.json["REMOTE_USER"] == "alice"
 
 
 def test_a_window_of_its_own_closes_at_its_own_host(at_home):
