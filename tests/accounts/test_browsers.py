@@ -77,6 +77,13 @@ class TestKnown:
 
         assert len(store.browsers("alice")) == MOST_PER_USER
 
+    def test_with_several_hosts_there_is_room_for_a_browser_at_each(self, store):
+        browsers = Browsers(store=store, tokens=Tokens(KEYS, "here"), hosts=2)
+        for n in range(2 * MOST_PER_USER + 5):
+            browsers.remember(None, ALICE, HERE, now=NOW + n)
+
+        assert len(store.browsers("alice")) == 2 * MOST_PER_USER
+
     @pytest.mark.parametrize(
         "spoil",
         [

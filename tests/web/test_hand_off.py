@@ -571,6 +571,7 @@ class TestAQuestionToHome:
         at_home.open(ask)
 
         assert at_home.location.startswith(f"{HOME}/_gate/login?next=")
+        assert len(events(house, "session.forged")) == 1
 
     def test_gets_no_code_for_an_app_token(self, house, alice, walk):
         made = house.accounts.app_tokens

@@ -50,12 +50,16 @@ class Browsers:
 
     Args:
         trust: seconds for which a browser may be trusted; 0: not at all.
+        hosts: at how many hosts each may be known, by a series of its own at each.
     """
 
-    def __init__(self, *, store: Store, tokens: Tokens, trust: int = 0) -> None:
+    def __init__(
+        self, *, store: Store, tokens: Tokens, trust: int = 0, hosts: int = 1
+    ) -> None:
         self._store = store
         self._tokens = tokens
         self.trust = trust
+        self._most = MOST_PER_USER * hosts
 
     def recognise(self, cookie: str | None, user: str, *, now: float) -> Browser | None:
         """Return the series *cookie* belongs to, if it is the user's and current."""
@@ -125,7 +129,7 @@ class Browsers:
             address=visitor.address,
             agent=visitor.agent,
         )
-        self._store.add_browser(browser, keep=MOST_PER_USER)
+        self._store.add_browser(browser, keep=self._most)
         return value
 
     def trusted(self, user: str, *, now: float) -> list[Browser]:

@@ -84,6 +84,7 @@ class Accounts:
             store=self.store,
             tokens=self.tokens,
             trust=config.second_factor.trusted_device,
+            hosts=len({origin.host for origin in config.origins}),
         )
         self.held = Held(store=self.store, sealer=self.sealer, browsers=self.browsers)
         limits = config.limits()
