@@ -127,7 +127,8 @@ EVENTS: dict[str, Kind] = {
     ),
     "session.forged": Kind(
         "A session cookie was made up or changed: its signature is wrong. It may also "
-        "be of another gate or host, or older than a pruned key; an address once a minute"
+        "be of another gate or host, or older than a pruned key; an address once a "
+        "minute"
     ),
     "identity.forged": Kind(
         "Somebody sent a header that tells the application who asks, and it was taken "
