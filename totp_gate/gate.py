@@ -32,7 +32,14 @@ from totp_gate.web.outgoing import Outgoing
 from totp_gate.web.pages import Answer
 from totp_gate.web.request import CookieNames, PageRequest
 from totp_gate.web.routes import Routes
-from totp_gate.web.trouble import Trouble, request_id
+from totp_gate.web.trouble import (
+    IN_THE_CLEAR,
+    NOT_BY_US,
+    ONLY_ASKED,
+    UNKNOWN_HOST,
+    Trouble,
+    request_id,
+)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -71,10 +78,16 @@ class Parts:
 
 
 class GateMiddleware:
-    """Lets a request reach *app* only when the policy permits it."""
+    """Lets a request reach *app* only when the policy permits it.
 
-    def __init__(self, app: WSGIApplication, parts: Parts) -> None:
-        self.app = app
+    Args:
+        app: the application; None: there is none here, and web servers that have one
+            ask. Then nothing but the gate's own pages is answered.
+    """
+
+    def __init__(self, app: WSGIApplication | None, parts: Parts) -> None:
+        self.app = app or self._nothing
+        self._only_asked = app is None
         self._parts = parts
         self._clock = parts.clock
         self._cells = parts.meter.cells
@@ -127,7 +140,7 @@ class GateMiddleware:
         origin = caller.origin
         method = environ["REQUEST_METHOD"]
         now = self._clock()
-        if place.own or origin is None or method in NEVER:
+        if place.own or origin is None or method in NEVER or self._only_asked:
             origin_or_main = origin or parts.origins[0]
             asked = Asked(environ, method, caller, origin_or_main, place, query, now)
             return self._aside(asked, known_host=origin is not None)
@@ -146,6 +159,8 @@ class GateMiddleware:
         """Keep what needs a sign-in first, where that may be, and say so."""
         if not isinstance(refusal, Answer) or refusal.status_code not in {303, 401}:
             return refusal
+        if self._only_asked:
+            return refusal  # nobody could send it on
         if self._parts.held.keep(self._page_request(asked)):
             refusal.headers["Gate-Held"] = "1"
         return refusal
@@ -260,7 +275,7 @@ class GateMiddleware:
             return self._forward.refuse(page, inner, answer)
         if page == ANSWER:
             self._count("refused")
-            return self._parts.trouble.answer(inner.environ, 403, message=_NOT_BY_US)
+            return self._parts.trouble.answer(inner.environ, 403, message=NOT_BY_US)
         self._dress(inner.environ, inner.caller, inner.live, rest)
         self._cells.values[PERMITTED] += 1
         return self._forward.permit(page, inner, until=until)
@@ -284,10 +299,19 @@ class GateMiddleware:
         if path == "*":
             return None
         if not known_host and not (asked.place.own and page in _STATUS):
-            return parts.trouble.answer(asked.environ, 400, message=_UNKNOWN_HOST)
+            return parts.trouble.answer(asked.environ, 400, message=UNKNOWN_HOST)
         if path != parts.prefix and not path.startswith(parts.prefix + "/"):
+            if self._only_asked:
+                return self._nothing
             return parts.trouble.answer(asked.environ, 404, home_url="/")
         return None
+
+    def _nothing(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Answer where an application would be, and is none."""
+        answer = self._parts.trouble.answer(environ, 404, message=ONLY_ASKED)
+        return answer(environ, start_response)
 
     def _page_request(self, asked: Asked) -> PageRequest:
         cookie = asked.environ.get("HTTP_COOKIE", "")
@@ -315,23 +339,8 @@ class GateMiddleware:
                 asked.origin, raw=target.raw, query=asked.query
             )
         return self._parts.trouble.answer(
-            asked.environ, 403, title="Only over https", message=_IN_THE_CLEAR
+            asked.environ, 403, title="Only over https", message=IN_THE_CLEAR
         )
-
-
-_UNKNOWN_HOST = (
-    "This server does not answer for that name. If it should, the name has to be added "
-    "to origin in the settings."
-)
-_NOT_BY_US = (
-    "The web server in front of the gate does not let this through. If you have just "
-    "signed in, open the page again."
-)
-_IN_THE_CLEAR = (
-    "This page was asked for over plain http, so it stays closed. If a web server in "
-    "front of the gate does the https, it has to be listed in trusted_proxies and send "
-    "X-Forwarded-Proto."
-)
 
 
 def _environ_key(name: str) -> str:

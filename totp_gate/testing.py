@@ -98,7 +98,7 @@ class Installation:
     """A gate in front of *app*, in a folder of its own.
 
     Args:
-        app: the application to protect.
+        app: the application to protect; None: there is none, web servers ask.
         folder: an empty folder (pytest's ``tmp_path``).
         settings: further lines of ``gate.toml``, sections included.
         origin: where browsers find the application.
@@ -107,7 +107,7 @@ class Installation:
 
     def __init__(
         self,
-        app: WSGIApplication,
+        app: WSGIApplication | None,
         folder: Path,
         settings: str = "",
         *,

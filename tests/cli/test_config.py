@@ -150,6 +150,24 @@ def test_the_unit_names_what_it_writes_and_nothing_else(ready: Terminal, plain_p
     assert "ProtectSystem=strict" in told
 
 
+@pytest.mark.parametrize(
+    ("upstream", "shut"),
+    [
+        pytest.param("", True, id="only asked"),
+        pytest.param(UPSTREAM, True, id="a service"),
+        pytest.param('[upstream]\napp = "m:a"\n', False, id="an application"),
+    ],
+)
+def test_only_an_application_may_make_code(
+    terminal: Terminal, plain_python, upstream, shut
+):
+    write_settings(terminal.folder, upstream, gate=TRUSTED)
+
+    told = terminal.do("config", "systemd")
+
+    assert ("MemoryDenyWriteExecute=yes" in told) is shut
+
+
 def test_systemd_takes_the_unit(plain_python, ready: Terminal):
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd is not installed")

@@ -86,6 +86,18 @@ def test_the_upstream_stands_where_it_belongs(
     assert line in empty.path.read_text().splitlines()
 
 
+def test_a_gate_that_a_web_server_asks_needs_nothing_behind_it(empty: Terminal):
+    told = empty.do(
+        *WORDS, "--trusted-proxy", "127.0.0.1", "--trusted-proxy", "10.0.0.0/8"
+    )
+
+    config = empty.parts().config
+    assert config.gate.trusted_proxies == ("127.0.0.1/32", "10.0.0.0/8")
+    assert "totp-gate config nginx --upstream URL" in told
+    assert "[upstream]" not in told
+    assert "upstream: none: a web server asks" in empty.do("check")
+
+
 @pytest.mark.parametrize("there", ["gate.toml", "gate.keys", "gate.db", "gate.db-wal"])
 def test_nothing_is_overwritten(empty: Terminal, there: str):
     (empty.folder / there).write_text("precious")
@@ -100,6 +112,7 @@ def test_nothing_is_overwritten(empty: Terminal, there: str):
     [
         pytest.param(["--upstream", "gopher://x"], 2, id="no upstream"),
         pytest.param(["--name", "a:b"], 2, id="no name"),
+        pytest.param(["--trusted-proxy", "here"], 2, id="no network"),
         pytest.param(["--password-stdin"], 1, id="a weak password"),
     ],
 )

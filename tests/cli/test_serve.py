@@ -222,12 +222,15 @@ def test_gunicorn_is_set_up_so_that_only_the_gate_judges(tmp_path: Path):
         ('app = "m:a"', 'worker_class = "sync"', "sync", 1),
         ('app = "m:a"', "threads = 3", "gthread", 3),
         ('app = "m:a"', 'worker_class = "gevent"', "gevent", 1),
+        ("", "", "gevent", 1),
     ],
 )
 def test_the_worker_fits_what_is_behind_the_gate(
     tmp_path: Path, upstream: str, server: str, worker_class: str, threads: int
 ):
-    path = write_settings(tmp_path, f"[upstream]\n{upstream}\n[server]\n{server}\n")
+    behind = f"[upstream]\n{upstream}\n" if upstream else ""
+    trusted = {"trusted_proxies": ["127.0.0.1"]}
+    path = write_settings(tmp_path, f"{behind}[server]\n{server}\n", gate=trusted)
     chosen = gunicorn_settings(load_config(path))
 
     assert (chosen["worker_class"], chosen["threads"]) == (worker_class, threads)

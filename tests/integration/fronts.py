@@ -110,11 +110,13 @@ class Front:
         self.origin = f"{scheme}://127.0.0.1:{self.port}"
         self.app = RawUpstream()
         self.app.script = application
+        # The gate sends what it keeps; Caddy gives it nothing to keep.
+        sends = kind == "nginx"
+        upstream = f'[upstream]\nurl = "{self.app.url}"\n' if sends else ""
         self.installation = Installation(
             nothing,
             folder,
-            f'[upstream]\nurl = "{self.app.url}"\n'
-            f'[server]\nbind = "127.0.0.1:{gate_port}"\n{RULES}',
+            f'{upstream}[server]\nbind = "127.0.0.1:{gate_port}"\n{RULES}',
             gate={"trusted_proxies": ["127.0.0.1"]},
             origin=self.origin,
             clock=Now(),
@@ -125,6 +127,8 @@ class Front:
 
     def _server(self, folder: Path) -> Server:
         words = ["--config", str(self.installation.path), "config", self.kind]
+        if self.kind == "caddy":
+            words += ["--upstream", self.app.url]
         if self.kind == "nginx":
             words += ["--listen", f"127.0.0.1:{self.port}"]
             words += ["--cache", str(folder / "cache")]

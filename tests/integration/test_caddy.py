@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tests.integration.asking import Asking
-from tests.integration.fronts import Front, statuses_without_the_gate, until_refused
+from tests.integration.fronts import (
+    COOKIE,
+    Front,
+    statuses_without_the_gate,
+    until_refused,
+)
+from tests.upstream.wires import ask
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +36,19 @@ def test_the_end_of_a_session_is_felt_at_once(front):
     front.installation.accounts.store.end_sessions("short")
 
     assert until_refused(front, visitor) < 2
+
+
+def test_the_gate_itself_passes_nothing_on(front, alice):
+    front.app.heads.clear()
+    head = (
+        f"GET /public/page HTTP/1.1\r\nHost: 127.0.0.1:{front.port}\r\n"
+        f"Cookie: {COOKIE}={alice.cookies[COOKIE]}\r\nConnection: close\r\n\r\n"
+    )
+
+    answer = ask(front.gate.port, head.encode())
+
+    assert answer.status == 404
+    assert front.app.heads == []
 
 
 def test_a_dead_gate_is_a_closed_one(front, alice):

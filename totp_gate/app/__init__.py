@@ -4,13 +4,19 @@ The only place, with the commands, that chooses backends.
 """
 
 from totp_gate.app.accounts import Accounts, open_accounts, read_keys
-from totp_gate.app.creation import Gate, create_app, load_upstream
+from totp_gate.app.creation import (
+    Gate,
+    create_app,
+    load_upstream,
+    missing_upstream,
+)
 
 __all__ = [
     "Accounts",
     "Gate",
     "create_app",
     "load_upstream",
+    "missing_upstream",
     "open_accounts",
     "read_keys",
 ]

@@ -32,7 +32,7 @@ class Gate(GateMiddleware):
     reaches the application before its sender has proven a password and a code.
 
     Args:
-        app: the application.
+        app: the application; None: web servers that have one ask this gate.
         settings: path of the settings file, or settings that were read already.
         clock: Unix seconds, for tests. profile: what a password hash costs.
         checks: what else has to work before ``/readyz`` says so, by name.
@@ -46,7 +46,7 @@ class Gate(GateMiddleware):
 
     def __init__(
         self,
-        app: WSGIApplication,
+        app: WSGIApplication | None,
         settings: str | Path | Config | None = None,
         *,
         clock: Clock = time.time,
@@ -66,14 +66,16 @@ def create_app(settings: str | Path | None = None) -> WSGIApplication:
         settings: path of the settings file; None: ``TOTP_GATE_CONFIG``, ``gate.toml``.
 
     Raises:
-        ConfigError: as ``Gate``; also where ``[upstream]`` is missing or its
-            application cannot be imported.
+        ConfigError: as ``Gate``; also where ``[upstream]`` is missing (see
+            ``missing_upstream``) or its application cannot be imported.
     """
     config = load_config(settings)
     upstream = config.upstream
     if upstream is None:
-        reason = "is missing; name what is behind the gate by app or url"
-        raise ConfigError([("upstream", reason)])
+        missing = missing_upstream(config)
+        if missing:
+            raise ConfigError(missing)
+        return Gate(None, config)
     if upstream.app:
         return Gate(load_upstream(upstream.app, config.folder), config)
     meter = Meter.of_environment()
@@ -88,6 +90,17 @@ def create_app(settings: str | Path | None = None) -> WSGIApplication:
     gate = Gate(proxy, config, checks={"upstream": _reaching(proxy)}, meter=meter)
     counts.audit = gate.accounts.audit
     return gate
+
+
+def missing_upstream(config: Config) -> list[tuple[str, str]]:
+    """Return the problem of a gate with nothing behind it that nobody may ask."""
+    if config.upstream is not None or config.gate.trusted_proxies:
+        return []
+    reason = (
+        "is missing: name what is behind the gate by app or url, or list the web"
+        " server that asks it in gate.trusted_proxies"
+    )
+    return [("upstream", reason)]
 
 
 def load_upstream(name: str, folder: Path) -> WSGIApplication:

@@ -87,7 +87,9 @@ class Findings:
     def _see_upstream(self, config: Config) -> None:
         upstream = config.upstream
         if upstream is None:
-            self.summary["upstream"] = "none: an application wraps itself in Gate()"
+            asking = "a web server asks, or " if config.gate.trusted_proxies else ""
+            wrapped = "an application wraps itself in Gate()"
+            self.summary["upstream"] = f"none: {asking}{wrapped}"
             return
         self.summary["upstream"] = upstream.app or upstream.url
         if upstream.app:
@@ -188,14 +190,13 @@ def report(path: Path) -> int:
 
     Imports the application, so it is for a process of its own (``serve`` forks one).
     """
+    from totp_gate.app import missing_upstream
     from totp_gate.config import load_config
 
     try:
         config = load_config(path)
         found = Findings(config)
-        if config.upstream is None:
-            reason = "is missing: name what is behind the gate by app or url"
-            found.problems.insert(0, ("upstream", reason))
+        found.problems[:0] = missing_upstream(config)
         if found.problems:
             raise ConfigError(found.problems)
     except GateError as error:

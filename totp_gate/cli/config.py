@@ -179,7 +179,7 @@ def for_systemd(parts: Parts, user: str) -> None:
             "writable": writable,
             "in_home": any(path.startswith(_HOMES) for path in paths),
             "in_tmp": any(path.startswith(_TEMPORARY) for path in paths),
-            "wrapped": settings.upstream is None or bool(settings.upstream.app),
+            "wrapped": settings.upstream is not None and bool(settings.upstream.app),
         },
     )
 

@@ -36,6 +36,13 @@ from totp_gate.core.urls import Origin, parse_origin
     metavar="URL|MODULE:APP",
     help="What is behind the gate: an address, or a WSGI application.",
 )
+@click.option(
+    "--trusted-proxy",
+    "proxies",
+    multiple=True,
+    metavar="NETWORK",
+    help="Where a web server in front comes from; without --upstream it asks the gate.",
+)
 @click.option("--name", default="", help="Title of the pages; default: the host.")
 @click.option(
     "--password-stdin", is_flag=True, help="Take the password from standard input."
@@ -58,6 +65,7 @@ def init(
     origin_text: str,
     user_name: str,
     upstream: str,
+    proxies: tuple[str, ...],
     name: str,
     password_stdin: bool,
     directory: Path | None,
@@ -76,16 +84,17 @@ def init(
             --upstream http://127.0.0.1:5000
         totp-gate init --origin https://app.example.com --user alice \\
             --upstream mysite.wsgi:application --password-stdin < alice.password
+        totp-gate init --origin https://app.example.com --user alice \\
+            --trusted-proxy 127.0.0.1
     """
     origin = _origin(origin_text, insecure=insecure_http)
-    if directory is not None:
-        parts.path = directory / parts.path.name
-    parts.path = parts.path.absolute()
+    parts.path = _path(parts.path, directory)
     user = new_user({"name": user_name}, now=parts.now())
     text = installation.settings_text(
         origin=origin.text,
         name=name,
         upstream=upstream,
+        proxies=proxies,
         insecure=origin.scheme == "http",
     )
     given = _given_password(password_stdin)
@@ -93,8 +102,11 @@ def init(
         installation.write_files(parts.path, text, now=parts.now())
         password = judged(parts, user.name, given) if given else readable_password()
         first = installation.add_first_user(parts, user.name, password)
-    tell = _print_json if as_json else _print
-    tell(parts, first, show_password=not given)
+    (_print_json if as_json else _print)(parts, first, show_password=not given)
+
+
+def _path(path: Path, directory: Path | None) -> Path:
+    return (directory / path.name if directory else path).absolute()
 
 
 def _origin(text: str, *, insecure: bool) -> Origin:
@@ -154,8 +166,12 @@ def _print(parts: Parts, first: installation.FirstUser, *, show_password: bool) 
     for code in first.recovery:
         click.echo(f"  {code}")
     click.echo("\nNone of this is shown again. Next:")
-    if parts.config.upstream is None:
+    from totp_gate.app import missing_upstream
+
+    if missing_upstream(parts.config):
         click.echo("  name what is behind the gate in [upstream], or wrap it in Gate()")
+    elif parts.config.upstream is None:
+        click.echo("  totp-gate config nginx --upstream URL  (or caddy, traefik)")
     click.echo("  totp-gate check")
     click.echo("  totp-gate serve")
 

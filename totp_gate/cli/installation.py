@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,14 +36,15 @@ name = {name}
 # Users, authenticators and sessions; paths begin at this file.
 state = "sqlite:///{state}"
 keys_file = "{keys}"
-{insecure}
+{proxies}{insecure}
 {upstream}
 # For `totp-gate serve`.
 [server]
 bind = {bind}
 """
 _NO_UPSTREAM = """\
-# What is behind the gate; not needed by a program that wraps itself in Gate(...).
+# What is behind the gate; not needed where a web server asks it, nor by a program that
+# wraps itself in Gate(...).
 # [upstream]
 # url = "http://127.0.0.1:5000"
 # app = "package.wsgi:application"
@@ -70,14 +71,25 @@ def settings_text(
     origin: str,
     name: str = "",
     upstream: str = "",
+    proxies: Sequence[str] = (),
     insecure: bool = False,
     bind: str = "127.0.0.1:8000",
 ) -> str:
-    """Return a short, commented settings file."""
+    """Return a short, commented settings file.
+
+    Args:
+        proxies: networks from which web servers come.
+    """
     section = _NO_UPSTREAM
     if upstream:
         key = "app" if _IMPORT.fullmatch(upstream) else "url"
         section = f"# What is behind the gate.\n[upstream]\n{key} = {_toml(upstream)}\n"
+    trusted = (
+        "# Web servers whose word about visitors counts.\n"
+        f"trusted_proxies = {_toml(list(proxies))}\n"
+        if proxies
+        else ""
+    )
     plain = "# Plain http, on purpose.\ninsecure_http = true\n" if insecure else ""
     host = urlsplit(origin).hostname or ""
     return _SETTINGS.format(
@@ -85,6 +97,7 @@ def settings_text(
         name=_toml(name or ("" if ":" in host else host)),
         state=STATE,
         keys=KEYS,
+        proxies=trusted,
         insecure=plain,
         upstream=section,
         bind=_toml(bind),
@@ -162,6 +175,6 @@ def print_authenticator(parts: Parts, user: FirstUser) -> None:
     print_fields([("setup key", otp.grouped(otp.to_base32(user.seed)))])
 
 
-def _toml(text: str) -> str:
-    """Return *text* as a TOML string."""
-    return json.dumps(text, ensure_ascii=False)
+def _toml(value: str | list[str]) -> str:
+    """Return *value* as TOML: a string, or a list of them."""
+    return json.dumps(value, ensure_ascii=False)

@@ -19,12 +19,15 @@ _VARIABLE = "TOTP_GATE__SERVER__"
 @click.option(
     "--worker-class",
     type=click.Choice(["sync", "gthread", "gevent"]),
-    help="Default: gevent for upstream.url, gthread for upstream.app.",
+    help="Default: gthread for upstream.app, else gevent.",
 )
 @click.option("--threads", type=int, help="Threads of a gthread worker.")
 @pass_parts
 def serve(parts: Parts, /, **options: Any) -> None:
     """Serve what [upstream] names, behind the gate, with gunicorn.
+
+    Without [upstream] a web server of gate.trusted_proxies asks: then there are the
+    gate's own pages, its answers, and 404 for everything else.
 
     Everything is checked before it starts. Events are written to standard error, one
     JSON line each. The options go over [server] of the settings.

@@ -43,8 +43,9 @@ _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - gunicorn makes a file only it can re
 def settings(config: Config) -> dict[str, Any]:
     """Return gunicorn's settings for *config*."""
     upstream, server = config.upstream, config.server
-    proxy = upstream is not None and bool(upstream.url)
-    worker_class = server.worker_class or ("gevent" if proxy else "gthread")
+    # Threads are for applications; slow visitors of anything else should hold none.
+    wrapped = upstream is not None and bool(upstream.app)
+    worker_class = server.worker_class or ("gthread" if wrapped else "gevent")
     tunnels = 0 if upstream is None else upstream.max_tunnels
     chosen: dict[str, Any] = {
         "bind": server.bind,

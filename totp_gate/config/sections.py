@@ -171,7 +171,7 @@ class ServerSection(Section):
         setting(2, "worker processes")
     )
     worker_class: Literal["", "sync", "gthread", "gevent"] = setting(
-        "", "sync, gthread or gevent; empty: gevent for url, gthread for app"
+        "", "sync, gthread or gevent; empty: gthread for app, else gevent"
     )
     threads: Annotated[
         int, Whole(1, 512, "each takes memory whether it works or not")

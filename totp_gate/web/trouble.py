@@ -16,6 +16,23 @@ from totp_gate.web.pages import Answer, Pages
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+UNKNOWN_HOST = (
+    "This server does not answer for that name. If it should, the name has to be added "
+    "to origin in the settings."
+)
+ONLY_ASKED = (
+    "This gate answers the questions of a web server and shows its own pages. There is "
+    "no application here."
+)
+NOT_BY_US = (
+    "The web server in front of the gate does not let this through. If you have just "
+    "signed in, open the page again."
+)
+IN_THE_CLEAR = (
+    "This page was asked for over plain http, so it stays closed. If a web server in "
+    "front of the gate does the https, it has to be listed in trusted_proxies and send "
+    "X-Forwarded-Proto."
+)
 _WORDS = {
     400: ("That request makes no sense", "If you typed the address, check it."),
     403: ("Not allowed", "You may not open this page."),
