@@ -25,7 +25,7 @@ from totp_gate.telemetry.metrics import PERMITTED, Meter
 from totp_gate.web.admit import Admission
 from totp_gate.web.arrival import NEVER, Arrivals, Caller, check_upgrade
 from totp_gate.web.forward import ANSWER, Forward
-from totp_gate.web.held import HeldPages, Resend
+from totp_gate.web.held import SENT_AGAIN, HeldPages, Resend
 from totp_gate.web.judgement import Asked, Judgement
 from totp_gate.web.jwks import Assertions
 from totp_gate.web.outgoing import Outgoing
@@ -152,6 +152,9 @@ class GateMiddleware:
         if against is not None:
             asked = Asked(environ, method, caller, origin, place, query, now, live)
             return self._keeping(asked, self._refuse(asked, against))
+        if SENT_AGAIN in environ:
+            asked = Asked(environ, method, caller, origin, place, query, now, live)
+            parts.held.sent_again(self._page_request(asked))
         self._dress(environ, caller, live, rest)
         return None
 
@@ -161,8 +164,9 @@ class GateMiddleware:
             return refusal
         if self._only_asked:
             return refusal  # nobody could send it on
-        if self._parts.held.keep(self._page_request(asked)):
-            refusal.headers["Gate-Held"] = "1"
+        mark = self._parts.held.keep(self._page_request(asked))
+        if mark is not None:
+            refusal.headers["Gate-Held"] = mark
         return refusal
 
     def _again(self, asked: Asked, held: Resend) -> WSGIApplication:
@@ -276,6 +280,8 @@ class GateMiddleware:
         if page == ANSWER:
             self._count("refused")
             return self._parts.trouble.answer(inner.environ, 403, message=NOT_BY_US)
+        if SENT_AGAIN in inner.environ:
+            self._parts.held.sent_again(self._page_request(inner))
         self._dress(inner.environ, inner.caller, inner.live, rest)
         self._cells.values[PERMITTED] += 1
         return self._forward.permit(page, inner, until=until)

@@ -20,6 +20,12 @@ def enter_code(page: Page, code: str) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
+def enter_fresh_code(page: Page, code: str) -> None:
+    """Fill in the page that asks somebody who is signed in, and send it."""
+    page.get_by_label("Code from your authenticator app").fill(code)
+    page.get_by_role("button", name="Continue").click()
+
+
 def sign_in(page: Page, person: Person, code: str) -> None:
     """Do both, from the first page on."""
     enter_password(page, person.name, person.password)

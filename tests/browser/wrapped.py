@@ -2,6 +2,7 @@
 
 from html import escape
 
+from tests.browser.ahead import clock
 from totp_gate import Gate
 
 
@@ -18,4 +19,4 @@ def page(environ, start_response):
     return [text.encode()]
 
 
-application = Gate(page, "gate.toml")
+application = Gate(page, "gate.toml", clock=clock)

@@ -4,6 +4,7 @@ import itertools
 import re
 from pathlib import Path
 
+from tests.browser.ahead import clock
 from totp_gate import Gate
 
 DOCS = Path(__file__).parents[2] / "docs" / "single-page-applications.md"
@@ -33,4 +34,4 @@ def ticking(environ, start_response):
 
 def application():
     """Return it behind the gate of this folder."""
-    return Gate(ticking, "gate.toml")
+    return Gate(ticking, "gate.toml", clock=clock)

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.applications import echo
+from totp_gate.errors import StoreUnavailable
 from totp_gate.testing import ORIGIN, Installation, submit
 
 HERE = {"Origin": ORIGIN}
@@ -48,7 +49,7 @@ def press(browser, label: str):
 
 def test_a_form_is_kept_shown_and_sent_once(installation, alice, late):
     answer = send(late)
-    assert answer.headers["Gate-Held"] == "1"
+    assert answer.headers["Gate-Held"]
     assert answer.status_code == 303
 
     installation.sign_in(alice, late)
@@ -94,6 +95,71 @@ def test_what_is_dropped_is_gone(installation, alice, late):
     assert echo.calls == 0
 
 
+def sent_again(browser, mark: str, **more):
+    """Send what a script sent, as its page does after a sign-in of its own."""
+    return send(browser, Accept="application/json", **more | {"Gate-Held": mark})
+
+
+def test_what_its_page_sends_again_waits_no_longer(installation, alice, late):
+    mark = send(late, Accept="application/json").headers["Gate-Held"]
+    installation.sign_in(alice, late)
+
+    answer = sent_again(late, mark)
+
+    assert answer.status_code == 200
+    assert "HTTP_GATE_HELD" not in answer.json
+    assert echo.calls == 1
+    assert late.get("/_gate/held").headers["Location"] == "/"
+
+
+def test_what_met_an_ended_session_twice_is_dropped_in_the_end(
+    installation, alice, late
+):
+    first = send(late, Accept="application/json").headers["Gate-Held"]
+    second = sent_again(late, first).headers["Gate-Held"]
+    installation.sign_in(alice, late)
+    assert first != second
+
+    assert sent_again(late, second).status_code == 200
+    assert late.get("/_gate/held").headers["Location"] == "/"
+
+
+def test_another_tab_loses_nothing_by_what_a_page_sends_again(
+    installation, alice, late
+):
+    mark = send(late, Accept="application/json").headers["Gate-Held"]
+    send(late, body=b"comment=of+another+tab")
+    installation.sign_in(alice, late)
+
+    assert sent_again(late, mark).status_code == 200
+    assert "of another tab" in late.get("/_gate/held").text
+
+
+def test_nobody_drops_what_another_has_left(installation, alice, late):
+    mark = send(late, Accept="application/json").headers["Gate-Held"]
+    device = late.get_cookie(DEVICE, domain=HOST).value
+    bob = installation.sign_in(installation.add_user("bob"))
+    bob.set_cookie(DEVICE, device, domain=HOST, secure=True)
+    assert sent_again(bob, mark).status_code == 200
+    assert sent_again(installation.client(), mark).status_code == 401
+
+    installation.sign_in(alice, late)
+    assert "A long comment" in late.get("/_gate/held").text
+
+
+def test_what_may_wait_still_is_not_sent(installation, alice, late, monkeypatch):
+    mark = send(late, Accept="application/json").headers["Gate-Held"]
+    installation.sign_in(alice, late)
+
+    def fail(*_args, **_known):
+        raise StoreUnavailable("the disk is gone")
+
+    monkeypatch.setattr(installation.accounts.store, "take_held", fail)
+
+    assert sent_again(late, mark).status_code == 503
+    assert echo.calls == 0
+
+
 def test_one_form_that_is_sent_twice_reaches_the_application_once(
     installation, alice, late
 ):
@@ -127,7 +193,7 @@ def test_a_script_gets_the_401_and_every_octet_arrives(
 
     assert answer.status_code == 401
     assert answer.json["error"] == "login_required"
-    assert answer.headers["Gate-Held"] == "1"
+    assert answer.headers["Gate-Held"]
     installation.sign_in(alice, late)
     received = press(late, "Send it now").json
     assert received["REQUEST_METHOD"] == method

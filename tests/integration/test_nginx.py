@@ -109,7 +109,8 @@ def test_a_form_that_met_the_end_of_a_session_is_sent_once_later(front):
     front.app.heads.clear()
 
     kept = visitor.post("/comment?id=1", text="long " * 2000)
-    assert (kept.status, kept.headers["Gate-Held"]) == (303, "1")
+    assert kept.status == 303
+    assert kept.headers["Gate-Held"]
     asked = visitor.submit(kept.location, username="writer", password=writer.password)
     code = front.installation.code(writer, steps=1)
     assert visitor.submit(asked.location, code=code).location == "/_gate/held"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from totp_gate.testing import submit
@@ -18,9 +20,19 @@ def test_a_sign_in_in_a_window_of_its_own_ends_there(installation, alice):
 
     assert answer.headers["Location"] == "/_gate/done"
     page = client.get("/_gate/done")
-    assert "You can close this window" in page.text
     assert "done.js" in page.text
     assert page.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+
+
+def test_without_scripts_the_page_says_what_to_do(browser):
+    text = browser.get("/_gate/done").text
+    shown = re.sub(r"(?s)<(script|noscript|template)\b.*?</\1>", "", text)
+
+    main = shown.partition("<main")[2]
+    assert "You are signed in" in main
+    assert "close this window and go on where you were" in main
+    assert "load that page again" in main
+    assert "hidden" not in main
 
 
 @pytest.mark.parametrize(

@@ -224,7 +224,7 @@ def test_a_window_that_closes_itself_asks_first(gate, alice, browser):
 def test_a_form_that_met_a_rule_with_an_age_is_not_lost(gate, alice, browser):
     sent = {"Origin": "https://app.example.com"}
     answer = browser.post("/admin/save", data={"text": "long"}, headers=sent)
-    assert answer.headers["Gate-Held"] == "1"
+    assert answer.headers["Gate-Held"]
 
     answer = submit(browser, answer.headers["Location"], code=gate.code(alice))
 

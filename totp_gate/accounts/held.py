@@ -54,8 +54,10 @@ class Held:
 
     def keep(
         self, cookie: str | None, environ: Mapping[str, str], body: bytes, *, now: float
-    ) -> bool:
-        """Keep a request; False: nobody has signed in there, or there is no room.
+    ) -> str | None:
+        """Keep a request, and return a mark of it, of 16 characters.
+
+        None: nobody has signed in there, or there is no room.
 
         Args:
             cookie: the reference of the browser.
@@ -66,7 +68,7 @@ class Held:
         """
         series = self._browsers.series(cookie)
         if series is None:
-            return False
+            return None
         target = f"{environ['REQUEST_METHOD']} {environ.get('target', '')}"
         place = digest(f"{series} {target}")[:32]
         head = json.dumps(dict(environ)).encode()
@@ -77,9 +79,10 @@ class Held:
             sealed=self._sealer.seal(clear, purpose=_PURPOSE, owner=place),
             expires=now + LIFE,
         )
-        return self._store.hold(
+        kept = self._store.hold(
             held, now=now, per_browser=MOST_PER_BROWSER, in_all=MOST_IN_ALL
         )
+        return _mark(held) if kept else None
 
     def waiting(self, cookie: str | None, user: str, *, now: float) -> Kept | None:
         """Return what *user* left in this browser, the newest; None: nothing."""
@@ -102,6 +105,19 @@ class Held:
         held = self._store.take_held(id, series, now=now)
         return None if held is None else self._opened(held)
 
+    def drop(self, cookie: str | None, user: str, mark: str, *, now: float) -> bool:
+        """Forget what *user* left in this browser as *mark*; False: it is not there.
+
+        What has taken the same place since has another mark, and stays.
+        """
+        series = self._browsers.series(cookie, user)
+        if series is None:
+            return False
+        for held in self._store.held(series, now=now):
+            if _mark(held) == mark:
+                return self._store.take_held(held.id, series, now=now) is not None
+        return False
+
     def move(self, old: str | None, new: str, user: str) -> None:
         """Let what *user* left under the reference *old* be found under *new*."""
         before = self._browsers.series(old, user)
@@ -118,3 +134,7 @@ class Held:
         start = _SIZE.size + size
         head = json.loads(clear[_SIZE.size : start])
         return Kept(id=held.id, environ=head, body=clear[start:])
+
+
+def _mark(held: HeldRequest) -> str:
+    return digest(held.sealed)[:16]

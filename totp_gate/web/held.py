@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from _typeshed import OptExcInfo
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+SENT_AGAIN = "HTTP_GATE_HELD"
+"""The mark of what was kept, shown by a page that sends it again itself."""
+
 _METHODS = frozenset({"POST", "PUT", "PATCH"})
 _OF_THE_REQUEST = (
     "REQUEST_METHOD",
@@ -52,6 +55,7 @@ _NOT_KEPT = frozenset(
         "HTTP_TRANSFER_ENCODING",
         "HTTP_UPGRADE",
         OWN_TOKEN,
+        SENT_AGAIN,
     }
 )
 _LONGEST_HEAD = 32 * 1024
@@ -98,8 +102,8 @@ class HeldPages:
         self._held = held
         self._references = references
 
-    def keep(self, request: PageRequest) -> bool:
-        """Keep what *request* wants of the application, if that may be; whether it is.
+    def keep(self, request: PageRequest) -> str | None:
+        """Keep what *request* wants of the application, if that may be; its mark.
 
         Raises:
             StoreUnavailable: nothing was kept.
@@ -113,21 +117,35 @@ class HeldPages:
             or not 0 < int(length) <= LONGEST_BODY
             or not self._was_signed_in(request)
         ):
-            return False
+            return None
         known = _known(environ)
         if sum(map(len, known.values())) > _LONGEST_HEAD:
-            return False
+            return None
         try:
             body = environ["wsgi.input"].read(int(length))
         except OSError:
-            return False
+            return None
+        if len(body) != int(length):
+            return None
         cookie = request.cookie(self._desk.names.device)
-        if len(body) != int(length) or not self._held.keep(
-            cookie, known, body, now=request.now
-        ):
-            return False
-        self._desk.audit.event(request, "request-held", "success")
-        return True
+        mark = self._held.keep(cookie, known, body, now=request.now)
+        if mark is not None:
+            self._desk.audit.event(request, "request-held", "success")
+        return mark
+
+    def sent_again(self, request: PageRequest) -> None:
+        """Drop what was kept of *request*: its own page sends it again, and may.
+
+        Raises:
+            StoreUnavailable: it may wait still, so it must not be sent yet.
+        """
+        mark = request.environ.pop(SENT_AGAIN)
+        live = request.live or request.partial
+        if live is None:
+            return
+        cookie = request.cookie(self._desk.names.device)
+        if self._held.drop(cookie, live.user.name, mark, now=request.now):
+            self._note(request, live, "held-sent")
 
     def show(self, request: PageRequest) -> Answer:
         """Show what waits, the newest first, or go on where nothing does."""
