@@ -83,6 +83,14 @@ def test_an_application_has_to_be_named(terminal: Terminal, server):
     assert "--upstream http://127.0.0.1:5000" in complaint
 
 
+def test_traefik_leads_no_visitor_to_the_endpoints(ready: Terminal):
+    told = ready.do("config", "traefik")
+
+    rules = [line for line in told.splitlines() if line.strip().startswith("rule:")]
+    assert len(rules) == 2
+    assert all("&& !PathPrefix(`/_gate/auth/`)" in rule for rule in rules)
+
+
 def test_traefik_reaches_no_socket(ready: Terminal):
     words = ("config", "traefik", "--upstream", "unix:/run/app.sock")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -27,6 +28,21 @@ SPELLINGS = [
     "Remote-Name",
     "Remote-Email",
     "Remote.Email",
+]
+OTHER_SPELLINGS = [
+    *(
+        f"/_gate{slash}auth{slash}{page}"
+        for slash in ("//", "/./", "/x/../", "/%2e/")
+        for page in ("forward", "nginx")
+    ),
+    "/_gate/%61uth/forward",
+    "/_gate/auth%2fforward",
+    "/_gate%2fauth/forward",
+    "/_gate/auth/%66orward",
+    "/_gate/Auth/forward",
+    "/_gate/auth;x/forward",
+    "/%5fgate/auth/forward",
+    "/x/../_gate/auth/forward",
 ]
 
 
@@ -121,11 +137,54 @@ class Asking:
 
         assert "10.9.8.7" not in front.received()["X-Forwarded-For"]
 
-    def test_the_application_never_sees_the_gates_cookies(self, front, alice):
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            pytest.param("theme=dark; ", "; a=b", id="between"),
+            pytest.param("", "; theme=dark; a=b", id="first"),
+            pytest.param("theme=dark; a=b; ", "", id="last"),
+            pytest.param("theme=dark;", ";a=b", id="without spaces"),
+            pytest.param("  theme=dark ;  ", "  ;   a=b", id="more spaces"),
+            pytest.param(
+                "totp_gate_login=x; theme=dark; totp_gate_device=y; ",
+                "; a=b; totp_gate=z",
+                id="all of them, and one twice",
+            ),
+        ],
+    )
+    def test_the_application_never_sees_the_gates_cookies(
+        self, front, alice, before, after
+    ):
         session = f"{COOKIE}={alice.cookies[COOKIE]}"
-        front.ask("/page", f"Cookie: theme=dark; {session}; a=b")
+        front.ask("/page", f"Cookie: {before}{session}{after}")
 
-        assert front.received()["Cookie"] == "theme=dark; a=b"
+        found = re.split(r" *; *", front.received()["Cookie"])
+        assert found == ["theme=dark", "a=b"]
+
+    @pytest.mark.parametrize(
+        "theirs",
+        [
+            'a=b=c==; quoted="x y, z"; empty=; json={%22a%22:1}',
+            "totp_gate_theme=dark; mytotp_gate=1; x-totp_gate=2",
+            "same=1; same=2; " + "long=" + "x" * 3000,
+            "latin=\xe4\xff; tilde=~!#$&'()*+-./:<>?@[]^_`{|}",
+        ],
+        ids=["signs", "names like ours", "twice and long", "octets"],
+    )
+    def test_the_applications_cookies_arrive_octet_for_octet(
+        self, front, alice, theirs
+    ):
+        session = f"{COOKIE}={alice.cookies[COOKIE]}"
+        for sent in (f"{session}; {theirs}", f"{theirs}; {session}"):
+            answer = front.ask("/page", f"Cookie: {sent}")
+
+            assert answer.status == 200
+            assert front.received()["Cookie"] == theirs
+
+    def test_without_other_cookies_there_is_none(self, front, alice):
+        front.ask("/page", visitor=alice)
+
+        assert not front.received().get("Cookie")
 
     def test_the_applications_own_authorization_arrives(self, front, alice):
         front.ask("/page", "Authorization: Bearer theirs", visitor=alice)
@@ -192,6 +251,21 @@ class Asking:
 
         assert answer.status == 404
         assert not answer.all("Remote-User")
+
+    @pytest.mark.parametrize("target", OTHER_SPELLINGS)
+    def test_no_spelling_of_an_endpoint_answers_visitors(self, front, alice, target):
+        told = [
+            "X-Forwarded-Method: GET",
+            "X-Forwarded-Uri: /page",
+            f"X-Original-URL: {front.origin}/page",
+            "X-Original-Method: GET",
+        ]
+        for headers in (told[:2], told[2:]):
+            answer = front.ask(target, "Sec-Gate-Echo: 1", *headers, visitor=alice)
+
+            assert answer.status in {303, 308, 400, 403, 404}
+            assert not answer.all("Remote-User")
+            assert not answer.all("Cookie")
 
     def test_no_service_worker_takes_over_the_gates_pages(self, front, alice):
         answer = front.ask("/sw.js", visitor=alice)
