@@ -97,6 +97,44 @@ def test_a_password_of_a_person_is_no_token(installation, alice, way):
     assert echo.calls == 0
 
 
+@pytest.mark.parametrize("path", ["/", "/_gate/account", "/_gate/held"])
+def test_a_token_is_no_session_also_where_it_is_remembered(
+    installation, ask, make, path
+):
+    """A process looks up both by their text."""
+    text, _ = make()
+    assert ask(text).status_code == 200
+    browser = installation.client()
+    browser.set_cookie("__Host-totp_gate", text, domain="app.example.com", secure=True)
+
+    answer = browser.get(path)
+
+    assert answer.status_code == 303
+    assert answer.headers["Location"].startswith("/_gate/login")
+    assert echo.calls == 1
+
+
+@pytest.mark.parametrize(
+    "header", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"]
+)
+@pytest.mark.parametrize(
+    ("method", "meant", "status"),
+    [
+        pytest.param("GET", "DELETE", 403, id="beyond the scope"),
+        pytest.param("GET", "post", 200, id="within it"),
+        pytest.param("POST", "PUT", 403, id="as frameworks take it"),
+    ],
+)
+def test_no_header_asks_for_a_method_outside_the_scope(
+    ask, make, header, method, meant, status
+):
+    text, _ = make(methods=["GET", "POST"])
+
+    answer = ask(text, method=method, headers={header: meant})
+
+    assert answer.status_code == status
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("spoil", ["expired", "revoked", "made up"])
 def test_a_dead_token_beside_a_session_goes_no_further(

@@ -254,11 +254,14 @@ def _within_scope(token: AppToken, asked: Asked, decision: Decision) -> Decision
     """Return *decision*, or why *token* is no answer to it: no program types codes."""
     if isinstance(decision, Challenge):
         return Refuse(decision.rule, "an app token stands for no fresh code")
-    covered = tokens.covers(
-        token,
-        method=asked.method,
-        readings=asked.place.target.readings,
-        address=asked.caller.address,
+    covered = all(
+        tokens.covers(
+            token,
+            method=method,
+            readings=asked.place.target.readings,
+            address=asked.caller.address,
+        )
+        for method in (asked.method, *_overriding(asked.environ))
     )
     if isinstance(decision, Permit) and not covered:
         return Refuse("app token", f"outside the scope of {token.id}")
