@@ -10,34 +10,28 @@ every doubt the gate answers itself, and the application is not called.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from totp_gate.accounts.live import Live
 from totp_gate.core import cookies
-from totp_gate.core.urls import Origin
 from totp_gate.errors import BadRequest, GateError
 from totp_gate.model import Challenge, Level, Refuse
-from totp_gate.telemetry.audit import Audit
-from totp_gate.telemetry.metrics import PERMITTED, Meter
-from totp_gate.web.admit import Admission
-from totp_gate.web.arrival import NEVER, Arrivals, Caller, check_upgrade
+from totp_gate.telemetry.metrics import PERMITTED
+from totp_gate.web.arrival import NEVER, Caller, check_upgrade
 from totp_gate.web.forward import ANSWER, Forward
-from totp_gate.web.held import SENT_AGAIN, HeldPages, Resend
-from totp_gate.web.judgement import Asked, Judgement
-from totp_gate.web.jwks import Assertions
+from totp_gate.web.held import SENT_AGAIN, Resend
+from totp_gate.web.judgement import Asked
 from totp_gate.web.outgoing import Outgoing
 from totp_gate.web.pages import Answer
-from totp_gate.web.request import CookieNames, PageRequest
-from totp_gate.web.routes import Routes
+from totp_gate.web.parts import Parts
+from totp_gate.web.request import PageRequest
 from totp_gate.web.trouble import (
     IN_THE_CLEAR,
     NOT_BY_US,
     ONLY_ASKED,
     UNKNOWN_HOST,
-    Trouble,
     request_id,
 )
 
@@ -47,34 +41,6 @@ if TYPE_CHECKING:
 _ALLOW = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _STATUS = frozenset({"/healthz", "/readyz", "/metrics", "/jwks.json"})
 _log = logging.getLogger("totp_gate")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What the gate is made of.
-
-    Attributes:
-        origins: those the gate answers for, the main one first.
-        prefix: where its own pages live.
-        identity: names of the identity headers.
-        clock: Unix seconds.
-        assertions: states in a header who asks; None: nothing does.
-    """
-
-    origins: tuple[Origin, ...]
-    prefix: str
-    names: CookieNames
-    identity: tuple[str, ...]
-    judgement: Judgement
-    arrivals: Arrivals
-    routes: Routes
-    admission: Admission
-    held: HeldPages
-    trouble: Trouble
-    audit: Audit
-    clock: Callable[[], float]
-    meter: Meter = field(default_factory=Meter)
-    assertions: Assertions | None = None
 
 
 class GateMiddleware:

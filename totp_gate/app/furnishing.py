@@ -11,7 +11,6 @@ from totp_gate.config import Config
 from totp_gate.core.assertion import Signer
 from totp_gate.core.headers import Networks, plain
 from totp_gate.core.policy import Policy
-from totp_gate.gate import Parts
 from totp_gate.model import Identity, Session, User
 from totp_gate.web.account import AccountPages
 from totp_gate.web.admit import Admission
@@ -31,6 +30,7 @@ from totp_gate.web.jwks import Assertions, KeyPages
 from totp_gate.web.loops import Loops
 from totp_gate.web.onward import Onward
 from totp_gate.web.pages import Pages
+from totp_gate.web.parts import Parts
 from totp_gate.web.prelogin import LoginCookie
 from totp_gate.web.proof import ProofPages
 from totp_gate.web.recovery import RecoveryPages
