@@ -17,7 +17,7 @@ from totp_gate.accounts.references import References
 from totp_gate.accounts.sessions import Sessions
 from totp_gate.accounts.signin import SignIn
 from totp_gate.accounts.tokens import AppTokens
-from totp_gate.app import hashing
+from totp_gate.app import threads
 from totp_gate.config import Config
 from totp_gate.core.keys import KeyRing
 from totp_gate.core.passwords import Profile
@@ -61,7 +61,7 @@ class Accounts:
         later = _LaterKeys(config.keys_file)
         self.ring: KeyRing = read_keys(config.keys_file)
         self.meter = meter
-        store = open_store(config.state_url, now=clock)
+        store = open_store(config.state_url, now=clock, commit=threads.for_commits())
         self.store: Store = watched_store(store, meter)
         self.audit = _audit(config, store, meter)
         self.directory: Directory = _directory(config, self.store)
@@ -199,13 +199,13 @@ class _LaterKeys:
 
 
 def _passwords(profile: Profile, meter: Meter) -> WatchedPasswords:
-    at_once = hashing.concurrency()
+    at_once = threads.concurrency()
     return WatchedPasswords(
         profile,
         meter,
         concurrency=at_once,
-        queue=hashing.queue(),
-        run=hashing.Threads(at_once),
+        queue=threads.queue(),
+        run=threads.Threads(at_once, nice=threads.NICE),
     )
 
 

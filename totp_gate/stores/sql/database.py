@@ -30,6 +30,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, insert
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool, StaticPool
 
+from totp_gate.core.passwords import Runner, call_here
 from totp_gate.errors import StoreUnavailable
 from totp_gate.stores import schema
 from totp_gate.stores.bell import SilentBell
@@ -245,12 +246,15 @@ def _translated() -> Iterator[None]:
         raise StoreUnavailable(f"the state cannot be used: {error}") from error
 
 
-def sqlite_engine(path: Path | None, *, patience: float) -> Engine:
+def sqlite_engine(
+    path: Path | None, *, patience: float, commit: Runner = call_here
+) -> Engine:
     """Return an engine for the state file *path*, or for one in memory (None).
 
     Args:
         path: absolute; SQLite never makes it (``opening`` does).
         patience: seconds SQLite waits for another process's lock.
+        commit: does what waits for the disk.
     """
     options: dict[str, Any] = {"poolclass": StaticPool}
     if path is not None:
@@ -273,6 +277,7 @@ def sqlite_engine(path: Path | None, *, patience: float) -> Engine:
     )
     event.listen(engine, "connect", _say_pragmas)
     event.listen(engine, "begin", partial(_begin, patience=patience))
+    event.listen(engine, "commit", partial(_commit, run=commit))
     return engine
 
 
@@ -310,6 +315,13 @@ def _begin(connection: Connection, *, patience: float) -> None:
             time.sleep(random.uniform(0.001, 0.008))  # noqa: S311 - no secret
     finally:
         driver.execute(f"PRAGMA busy_timeout={round(patience * 1000)}")
+
+
+def _commit(connection: Connection, *, run: Runner) -> None:
+    """Commit where waiting stops nobody; SQLAlchemy then finds nothing left to do."""
+    driver = connection.connection.driver_connection
+    if isinstance(driver, sqlite3.Connection):
+        run(driver.commit)
 
 
 def _begun(driver: sqlite3.Connection, *, last: bool) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 from sqlalchemy import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
+from totp_gate.core.passwords import Runner, call_here
 from totp_gate.errors import StoreUnavailable
 from totp_gate.stores import files, migrations
 from totp_gate.stores.bell import FileBell, MemoryBell, SilentBell
@@ -43,7 +44,11 @@ _REMEDIES = {
 
 
 def open_store(
-    url: str, *, now: Callable[[], float] = time.time, patience: float = 5.0
+    url: str,
+    *,
+    now: Callable[[], float] = time.time,
+    patience: float = 5.0,
+    commit: Runner = call_here,
 ) -> SqlStore:
     """Open the state at *url*, making or migrating it where that is needed.
 
@@ -52,6 +57,7 @@ def open_store(
             or ``postgresql+psycopg://...``.
         now: the clock, Unix seconds.
         patience: seconds to wait for other processes, here and at every write.
+        commit: does what waits for the disk; beside an event loop, a native thread.
 
     Raises:
         ConfigError: it cannot be used; key ``gate.state``, with the remedy.
@@ -69,17 +75,19 @@ def open_store(
     if parsed.database in (None, "", ":memory:"):
         return _open_memory(now=now, patience=patience)
     path = Path(str(parsed.database))
-    return _open_file(path, now=now, patience=patience)
+    return _open_file(path, now=now, patience=patience, commit=commit)
 
 
-def _open_file(path: Path, *, now: Callable[[], float], patience: float) -> SqlStore:
+def _open_file(
+    path: Path, *, now: Callable[[], float], patience: float, commit: Runner
+) -> SqlStore:
     files.check_directory(path.parent)
     files.check_file(path)
     bell = path.with_name(path.name + "-bell")
     with _explained(path), files.alone(bell, patience=patience):
         if not path.exists():
             _make(path, patience=patience)
-        engine = sqlite_engine(path, patience=patience)
+        engine = sqlite_engine(path, patience=patience, commit=commit)
         try:
             _check(engine, path)
             _migrate(engine)

@@ -1,10 +1,12 @@
-"""Where passwords are hashed: native threads of their own, which give way to others.
+"""Native threads for what would keep others waiting: hashes and commits.
 
 A hash takes a tenth of a second of a whole core. Under gevent it must not stop the
 loop, and under any server a flood of sign-ins must not slow down those who are signed
 in: no more than half of the cores hash at once, and the threads that do have a lower
 priority than those that serve. Under full load a sign-in then takes about ten times as
 long as a core of its own would need, and still comes to its turn.
+
+A commit waits for the disk. A thread of a server waits alone; under gevent all would.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
+
+from totp_gate.core.passwords import Runner, call_here
 
 T = TypeVar("T")
 
@@ -32,10 +36,12 @@ class Threads:
 
     Args:
         number: how many there are at most.
+        nice: by how much they give way to others, 0 to 19.
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, *, nice: int = 0) -> None:
         self._number = number
+        self._nice = nice
         self._pool: tuple[int, Any] | None = None
 
     def __call__(self, work: Callable[[], T], /) -> T:
@@ -45,7 +51,7 @@ class Threads:
             self._pool = (pid, self._open())  # threads do not survive a fork
         pool = self._pool[1]
         if is_cooperative():
-            done: T = pool.apply(_giving_way, (work,))
+            done: T = pool.apply(self._giving_way, (work,))
             return done
         return pool.submit(work).result()  # type: ignore[no-any-return]
 
@@ -54,13 +60,29 @@ class Threads:
             from gevent.threadpool import ThreadPool
 
             return ThreadPool(self._number)
-        return ThreadPoolExecutor(self._number, "hashing", initializer=_give_way)
+        return ThreadPoolExecutor(self._number, "gate", initializer=self._give_way)
+
+    def _giving_way(self, work: Callable[[], T]) -> T:
+        self._give_way()
+        return work()
+
+    def _give_way(self) -> None:
+        """Lower this thread's priority; elsewhere than on Linux it would be all."""
+        if sys.platform == "linux":
+            before = os.getpriority(os.PRIO_PROCESS, 0)
+            if before < self._nice:
+                os.setpriority(os.PRIO_PROCESS, 0, self._nice)
 
 
 def is_cooperative() -> bool:
     """Tell whether gevent has patched this process."""
     monkey = sys.modules.get("gevent.monkey")
     return monkey is not None and bool(monkey.is_module_patched("threading"))
+
+
+def for_commits() -> Runner:
+    """Return where commits wait for the disk: one at a time writes in a process."""
+    return Threads(1) if is_cooperative() else call_here
 
 
 def concurrency() -> int:
@@ -73,14 +95,3 @@ def concurrency() -> int:
 def queue() -> int:
     """Return how many more may wait."""
     return QUEUE if is_cooperative() else QUEUE_OF_THREADS
-
-
-def _giving_way(work: Callable[[], T]) -> T:
-    _give_way()
-    return work()
-
-
-def _give_way() -> None:
-    """Lower the priority of this thread; elsewhere than on Linux it would be all."""
-    if sys.platform == "linux" and os.getpriority(os.PRIO_PROCESS, 0) < NICE:
-        os.setpriority(os.PRIO_PROCESS, 0, NICE)

@@ -1,4 +1,4 @@
-"""Passwords are hashed in threads of their own, which give way to all others."""
+"""Hashes and commits are done in native threads, and hashes give way to all others."""
 
 import multiprocessing
 import os
@@ -8,12 +8,12 @@ import threading
 
 import pytest
 
-from totp_gate.app import hashing
+from totp_gate.app import threads as native
 
 COOPERATIVE = """
 from gevent import monkey; monkey.patch_all()
 import gevent, os, time
-from totp_gate.app.hashing import NICE, Threads
+from totp_gate.app.threads import NICE, Threads
 
 ticks = []
 def tick():
@@ -27,7 +27,7 @@ def work():
     sleep(0.2)
     return os.getpriority(os.PRIO_PROCESS, 0)
 
-threads = Threads(1)
+threads = Threads(1, nice=NICE)
 assert threads(work) >= NICE
 assert len(ticks) > 5, "the loop stood still"
 try:
@@ -45,12 +45,12 @@ def niceness():
 def test_who_hashes_gives_way_and_who_serves_does_not():
     before = niceness()
 
-    assert hashing.Threads(1)(niceness) >= hashing.NICE
+    assert native.Threads(1, nice=native.NICE)(niceness) >= native.NICE
     assert niceness() == before
 
 
 def test_what_the_work_returns_or_raises_comes_back():
-    threads = hashing.Threads(1)
+    threads = native.Threads(1)
 
     assert threads(lambda: 17) == 17
     with pytest.raises(ZeroDivisionError):
@@ -59,7 +59,7 @@ def test_what_the_work_returns_or_raises_comes_back():
 
 
 def test_no_more_than_agreed_hash_at_once():
-    threads, inside = hashing.Threads(2), threading.Barrier(2)
+    threads, inside = native.Threads(2), threading.Barrier(2)
     workers = set()
 
     def work():
@@ -76,7 +76,7 @@ def test_no_more_than_agreed_hash_at_once():
 
 
 def test_a_process_that_was_forked_hashes_with_threads_of_its_own():
-    threads, context = hashing.Threads(1), multiprocessing.get_context("fork")
+    threads, context = native.Threads(1), multiprocessing.get_context("fork")
     threads(lambda: 0)
     told = context.SimpleQueue()
 
@@ -106,4 +106,4 @@ def test_half_of_the_cores_hash(monkeypatch, cores, at_once):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
 
-    assert hashing.concurrency() == at_once
+    assert native.concurrency() == at_once
