@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -103,18 +104,27 @@ def page(profile: Profile) -> Page:
     return profile().new_page()
 
 
+def https_house(
+    folder: Path, app: str = "tests.browser.wrapped:application", **more: Any
+) -> House:
+    """Return a gate over https in front of *app*; *more* as for ``House``."""
+    write_certificate(folder)
+    return House(
+        folder,
+        app,
+        scheme="https",
+        arguments=["--certfile", "certificate.pem", "--keyfile", "key.pem"],
+        **more,
+    )
+
+
 @pytest.fixture(scope="package")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A gate over https; whoever has no authenticator connects one at first sign-in."""
-    folder = tmp_path_factory.mktemp("house")
-    write_certificate(folder)
-    with House(
-        folder,
-        "tests.browser.wrapped:application",
+    with https_house(
+        tmp_path_factory.mktemp("house"),
         settings='[second_factor]\nenrollment = "first-login"\n',
         gate={"name": "Example reports"},
-        scheme="https",
-        arguments=["--certfile", "certificate.pem", "--keyfile", "key.pem"],
     ) as house:
         yield house
 

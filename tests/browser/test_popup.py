@@ -9,10 +9,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.ahead import set_ahead
-from tests.browser.conftest import write_certificate
+from tests.browser.conftest import https_house
 from tests.browser.steps import enter_fresh_code, sign_in
 from tests.browser.wrapped_polling import SNIPPET
-from tests.integration.house import House
 
 FRESH = """
 [[rules]]
@@ -26,15 +25,9 @@ max_age = "10m"
 @pytest.fixture(scope="module")
 def polling(tmp_path_factory):
     """A gate over https in front of a page that polls."""
+    app = "tests.browser.wrapped_polling:application()"
     folder = tmp_path_factory.mktemp("polling")
-    write_certificate(folder)
-    with House(
-        folder,
-        "tests.browser.wrapped_polling:application()",
-        settings=FRESH,
-        scheme="https",
-        arguments=["--certfile", "certificate.pem", "--keyfile", "key.pem"],
-    ) as house:
+    with https_house(folder, app, settings=FRESH) as house:
         yield house
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import write_certificate
+from tests.browser.conftest import https_house
 from tests.browser.steps import sign_in
-from tests.integration.house import House
 from tests.servers import free_port
 
 NAMES = ["home.localhost", "wiki.localhost", "blog.localhost"]  # all are loopback
@@ -17,17 +16,9 @@ NAMES = ["home.localhost", "wiki.localhost", "blog.localhost"]  # all are loopba
 def hosts(tmp_path_factory):
     """A gate over https for three hosts, and their origins, home first."""
     folder = tmp_path_factory.mktemp("several hosts")
-    write_certificate(folder)
     port = free_port()
     origins = [f"https://{name}:{port}" for name in NAMES]
-    with House(
-        folder,
-        "tests.browser.wrapped:application",
-        gate={"origin": origins},
-        ports=[port],
-        scheme="https",
-        arguments=["--certfile", "certificate.pem", "--keyfile", "key.pem"],
-    ) as house:
+    with https_house(folder, gate={"origin": origins}, ports=[port]) as house:
         yield house, origins
 
 

@@ -6,9 +6,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.ahead import set_ahead
-from tests.browser.conftest import write_certificate
+from tests.browser.conftest import https_house
 from tests.browser.steps import enter_fresh_code, sign_in
-from tests.integration.house import House
 
 ADMIN = """
 [[rules]]
@@ -24,15 +23,7 @@ COOKIE = "__Host-totp_gate"
 @pytest.fixture(scope="module")
 def admin(tmp_path_factory):
     """A gate over https with a place for fresh codes."""
-    folder = tmp_path_factory.mktemp("admin")
-    write_certificate(folder)
-    with House(
-        folder,
-        "tests.browser.wrapped:application",
-        settings=ADMIN,
-        scheme="https",
-        arguments=["--certfile", "certificate.pem", "--keyfile", "key.pem"],
-    ) as house:
+    with https_house(tmp_path_factory.mktemp("admin"), settings=ADMIN) as house:
         yield house
 
 

@@ -150,6 +150,14 @@ class Desk:
         new = value or prelogin.fresh
         return [("Set-Cookie", self.bake(self.names.login, new))] if new else []
 
+    def carry(
+        self, lines: Iterable[str], value: str, *, max_age: int | None = None
+    ) -> list[str]:
+        """Return Set-Cookie *lines* in which the login cookie has *value* instead."""
+        name = self.names.login
+        kept = [line for line in lines if not line.startswith(f"{name}=")]
+        return [*kept, self.bake(name, value, max_age=max_age)]
+
     def bake(self, name: str, value: str, *, max_age: int | None = None) -> str:
         """Return the Set-Cookie line of a cookie of the gate."""
         return cookies.bake(name, value, secure=self.secure, max_age=max_age)

@@ -199,11 +199,8 @@ class Entrance:
         sealed = self._sealer.seal(
             json.dumps(codes).encode(), purpose=_PURPOSE, owner=session
         )
-        names = self._desk.names
-        kept = [one for one in cookies if not one.startswith(f"{names.login}=")]
-        carry = self._desk.bake(names.login, sealed, max_age=600)
         page = self._desk.link(CODES_PAGE, self._desk.place(request))
-        return self._desk.go(page, [*kept, carry])
+        return self._desk.go(page, self._desk.carry(cookies, sealed, max_age=600))
 
     def carried_codes(self, request: PageRequest, session: str) -> list[str]:
         """Return the codes on their way to the page of *session*, or none."""

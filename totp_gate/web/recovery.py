@@ -66,9 +66,8 @@ class RecoveryPages:
             request, "recovery", "success", user=half.user.name, session=session
         )
         lost = desk.login_cookie.write(replace(half.state, recovered=True))
-        kept = [one for one in cookies if not one.startswith(f"{desk.names.login}=")]
         page = desk.link("/enroll", desk.place(request))
-        return desk.go(page, [*kept, desk.bake(desk.names.login, lost)])
+        return desk.go(page, desk.carry(cookies, lost))
 
     def _form(
         self,
