@@ -66,7 +66,19 @@ def recovered(house, person, code):
     return browser
 
 
+def said_of_login(answer):
+    """Return what an answer says about the login cookie, line by line."""
+    lines = answer.headers.getlist("Set-Cookie")
+    return [line for line in lines if line.startswith(f"{LOGIN_COOKIE}=")]
+
+
 class TestShowing:
+    def test_what_carries_them_takes_the_place_of_the_login(self, open_house):
+        (line,) = said_of_login(begin(open_house)[2])
+
+        assert not line.startswith(f"{LOGIN_COOKIE}=;")
+        assert "Max-Age=600" in line
+
     def test_a_first_enrollment_leads_to_ten_codes(self, open_house):
         browser, _, answer = begin(open_house)
         assert answer.headers["Location"] == CODES
@@ -160,6 +172,14 @@ class TestSigningIn:
         self, installation, alice, codes, spell
     ):
         recovered(installation, alice, spell(codes[0]))
+
+    def test_what_remembers_the_lost_device_takes_the_place_of_the_login(
+        self, installation, alice, codes
+    ):
+        answer = recover(installation.client(), alice, codes[0])
+        (line,) = said_of_login(answer)
+
+        assert not line.startswith(f"{LOGIN_COOKIE}=;")
 
     def test_a_code_does_not_stand_for_the_password(self, installation, alice, codes):
         browser = installation.client()
