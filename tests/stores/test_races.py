@@ -240,9 +240,10 @@ class TestForks:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
     def open_in_this_process(self, state: Path) -> set[str]:
+        """Name what is open beside *state*; other tests may have left states too."""
         links = list(Path("/proc/self/fd").iterdir())
-        names = {each.readlink().name for each in links if each.is_symlink()}
-        return {name for name in names if name.startswith(state.name)}
+        places = [each.readlink() for each in links if each.is_symlink()]
+        return {place.name for place in places if place.parent == state.parent}
 
     def test_a_child_has_none_of_the_parents_connections(self, open_file, state: Path):
         store = open_file()
