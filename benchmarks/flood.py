@@ -5,7 +5,8 @@ address of its own, so each costs one Argon2id. Once they try again without a pa
 once with a short one, so that no more than so many come in a second. What counts is the
 time that one request in a hundred exceeds, beside the same while nobody signs in. As
 many strangers who only knock (and are sent to the sign-in) show what any flood does to
-this machine.
+this machine. The budget is for gevent, where whoever has a session goes first; threads
+are a queue of the server's, which strangers who never pause fill, whatever they ask.
 """
 
 from __future__ import annotations
@@ -40,13 +41,14 @@ def run(rounds: int, seconds: float) -> list[Row]:
         stack.enter_context(upstream)
         proxy = f'[upstream]\nurl = "{upstream.url}"\n'
         for what, app, settings, worker_class in (
-            ("wrapped, gthread", "benchmarks.servers:gated()", "", "gthread"),
             (
                 "proxy, gevent",
                 "benchmarks.proxy_apps:gate_and_proxy()",
                 proxy,
                 "gevent",
             ),
+            ("wrapped, gevent", "benchmarks.servers:gated()", "", "gevent"),
+            ("wrapped, gthread", "benchmarks.servers:gated()", "", "gthread"),
         ):
             made = stack.enter_context(signed_in.installation(settings))
             cookie = signed_in.sign_in(made)
@@ -86,8 +88,9 @@ def _rows(
     judged = [r.statuses.get(401, 0) for r in attempts]
     turned_away = [r.statuses.get(503, 0) for r in attempts]
     _tell_others(what, attempts)
+    budget = BUDGET if server.worker_class == "gevent" else None
     return [
-        Row(f"{what}: p99 with the flood / without", p99, at_most=BUDGET),
+        Row(f"{what}: p99 with the flood / without", p99, at_most=budget),
         Row(f"{what}: p99 with one of {RATE} a second / without", pausing),
         Row(f"{what}: p99 with strangers who knock / without", knocking),
         Row(f"{what}: p50 with the flood / without", p50),

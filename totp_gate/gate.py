@@ -19,6 +19,7 @@ from totp_gate.core import cookies
 from totp_gate.errors import BadRequest, GateError
 from totp_gate.model import Challenge, Level, Refuse
 from totp_gate.telemetry.metrics import PERMITTED
+from totp_gate.waiting import give_way, stand_in_line
 from totp_gate.web.arrival import NEVER, Caller, check_upgrade
 from totp_gate.web.forward import ANSWER, Forward
 from totp_gate.web.held import SENT_AGAIN, Resend
@@ -74,6 +75,7 @@ class GateMiddleware:
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Serve one request."""
+        give_way()
         try:
             answer = self._judge(environ)
         except BadRequest as error:
@@ -173,6 +175,8 @@ class GateMiddleware:
 
     def _refuse(self, asked: Asked, decision: Challenge | Refuse) -> WSGIApplication:
         """Return the answer to a request that may not pass as it is."""
+        if asked.live is None:
+            stand_in_line()
         if isinstance(decision, Refuse):
             self._count("refused")
             self._parts.audit.event(
@@ -219,6 +223,7 @@ class GateMiddleware:
                 cookie, asked.origin.host, asked.now
             )
             if asked.live is None:
+                stand_in_line()
                 self._judgement.forgeries.look_at_cookie(asked.environ, asked.caller)
             own = parts.routes.answer(self._page_request(asked))
             answer = self._again(asked, own) if isinstance(own, Resend) else own

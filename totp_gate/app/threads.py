@@ -17,7 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from totp_gate.core.passwords import Runner, call_here
+from totp_gate.waiting import Runner, call_here, is_cooperative
 
 T = TypeVar("T")
 
@@ -72,12 +72,6 @@ class Threads:
             before = os.getpriority(os.PRIO_PROCESS, 0)
             if before < self._nice:
                 os.setpriority(os.PRIO_PROCESS, 0, self._nice)
-
-
-def is_cooperative() -> bool:
-    """Tell whether gevent has patched this process."""
-    monkey = sys.modules.get("gevent.monkey")
-    return monkey is not None and bool(monkey.is_module_patched("threading"))
 
 
 def for_commits() -> Runner:

@@ -15,10 +15,10 @@ import re
 import secrets
 import threading
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from typing import Literal
 
 import argon2
 import bcrypt
@@ -26,8 +26,8 @@ from argon2.exceptions import Argon2Error, VerifyMismatchError
 from werkzeug.security import check_password_hash
 
 from totp_gate.errors import Overloaded
+from totp_gate.waiting import Runner, call_here
 
-T = TypeVar("T")
 Scheme = Literal["argon2id", "bcrypt", "scrypt", "pbkdf2"]
 
 OCTETS = 4096  # of a password in UTF-8: four for each of the 1,024 characters allowed
@@ -111,19 +111,6 @@ class Verdict:
     stale: bool = False
 
 
-class Runner(Protocol):
-    """Where the work is done: here, or in a native thread beside an event loop."""
-
-    def __call__(self, work: Callable[[], T], /) -> T:
-        """Return what *work* returns, or raise what it raises."""
-        ...
-
-
-def call_here(work: Callable[[], T], /) -> T:
-    """Do *work* in the calling thread; argon2 and bcrypt let other threads go on."""
-    return work()
-
-
 def scheme(stored: str) -> Scheme | None:
     """Return which kind of hash *stored* is, or None where it cannot be verified.
 
@@ -160,7 +147,7 @@ class Passwords:
         concurrency: how many may run at once; each takes ``profile.memory_kib``.
         queue: how many more may wait.
         wait: seconds one may wait.
-        run: does the work; under gevent, a native thread pool's ``apply``.
+        run: does the work; argon2 and bcrypt let other native threads go on.
     """
 
     def __init__(

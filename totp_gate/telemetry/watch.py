@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from totp_gate.core.passwords import Passwords, Profile, Runner, Verdict, call_here
+from totp_gate.core.passwords import Passwords, Profile, Verdict
 from totp_gate.errors import Overloaded, StoreUnavailable
 from totp_gate.stores.base import Store
 from totp_gate.telemetry.audit import Audit, Occasion
 from totp_gate.telemetry.figures import OTHER
 from totp_gate.telemetry.metrics import Meter
 from totp_gate.telemetry.seldom import Seldom
+from totp_gate.waiting import Runner, call_here
 
 T = TypeVar("T")
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from totp_gate.upstream.trouble import ClientGone, SessionEnded
+from totp_gate.waiting import give_way
 
 #: How often a running answer asks whether it still may, in seconds.
 INTERVAL = 1.0
@@ -79,12 +80,15 @@ class Watch:
     def tick(self) -> bool:
         """Look at the session if a second has passed; called as octets come.
 
+        Others who are ready go on first.
+
         Returns:
             Whether it has looked.
 
         Raises:
             SessionEnded: nothing more may be sent.
         """
+        give_way()
         now = time.monotonic()
         if now < self._due:
             return False

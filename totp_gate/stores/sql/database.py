@@ -30,11 +30,11 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, insert
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from totp_gate.core.passwords import Runner, call_here
 from totp_gate.errors import StoreUnavailable
 from totp_gate.stores import schema
 from totp_gate.stores.bell import SilentBell
 from totp_gate.stores.sql import dialect
+from totp_gate.waiting import Runner, call_here
 
 APPLICATION_ID = 0x746F7470  # "totp": tells a state from another program's database
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from sqlalchemy import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from totp_gate.core.passwords import Runner, call_here
 from totp_gate.errors import StoreUnavailable
 from totp_gate.stores import files, migrations
 from totp_gate.stores.bell import FileBell, MemoryBell, SilentBell
@@ -29,6 +28,7 @@ from totp_gate.stores.sql.database import (
     sqlite_engine,
 )
 from totp_gate.stores.sql.store import SqlStore
+from totp_gate.waiting import Runner, call_here
 
 _QUICK = 32 * 1024 * 1024
 """Bytes up to which a state file is read through when it is opened."""

@@ -1,0 +1,89 @@
+"""How to work and to wait without keeping others waiting.
+
+Under gevent all requests of a process share one loop, and each has it until it waits
+for something. One that never has to (the next request of its connection is there, the
+application answers at once) would keep the loop for a tenth of a second and more, and a
+client that sends a thousand requests ahead for as long as they take. So whoever has had
+the loop lets others go on first; and of those without a session, whose number is the
+attacker's choice, one goes on while all with a session who are ready do.
+
+Without gevent, threads share the processor, and nothing here does anything.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import cache
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Runner(Protocol):
+    """Where the work is done: here, or in a native thread beside an event loop."""
+
+    def __call__(self, work: Callable[[], T], /) -> T:
+        """Return what *work* returns, or raise what it raises."""
+        ...
+
+
+def call_here(work: Callable[[], T], /) -> T:
+    """Do *work* in the calling thread."""
+    return work()
+
+
+def is_cooperative() -> bool:
+    """Tell whether gevent has patched this process."""
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and bool(monkey.is_module_patched("threading"))
+
+
+class _Loop:
+    """Who of those who share gevent's loop goes on, and when."""
+
+    __slots__ = ("_current", "_greenlet", "_hub", "_idle", "_line", "_turn")
+
+    def __init__(self) -> None:
+        from gevent import get_hub, getcurrent, idle
+        from gevent.lock import Semaphore
+
+        self._current = getcurrent
+        self._hub = get_hub
+        self._idle = idle
+        self._line = Semaphore(1)  # whoever came first goes first
+        self._greenlet = 0
+        self._turn = 0
+
+    def give_way(self) -> None:
+        loop, greenlet = self._hub().loop, id(self._current())
+        if loop.iteration == self._turn and greenlet == self._greenlet:
+            self._sit_out()
+        self._greenlet, self._turn = greenlet, loop.iteration
+
+    def stand_in_line(self) -> None:
+        with self._line:
+            self._sit_out()
+
+    def _sit_out(self) -> None:
+        self._idle(1)  # until the next turn, where others are ready and where none is
+
+
+@cache
+def _loop() -> _Loop:
+    return _Loop()
+
+
+def give_way() -> None:
+    """Let others go on first, if the caller was here in this turn of the loop already.
+
+    Called once in a request, and in a piece of a body.
+    """
+    if is_cooperative():
+        _loop().give_way()
+
+
+def stand_in_line() -> None:
+    """Let others go on first, and of all callers one in a turn of the loop."""
+    if is_cooperative():
+        _loop().stand_in_line()
