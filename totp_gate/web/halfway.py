@@ -42,29 +42,36 @@ class HalfWay:
         self._desk = desk
         self._signin = signin
 
-    def find(self, request: PageRequest) -> Half | None:
-        """Return who is half-way in this browser, None: nobody, or too long ago."""
+    def find(self, request: PageRequest) -> Half | Answer:
+        """Return who is half-way in this browser, else what leads to the password."""
         prelogin = self._desk.prelogin(request)
         state = prelogin.state
-        user = state and self._signin.user_of(state, now=request.now)
-        return Half(prelogin, state, user) if state and user else None
+        user = None if state is None else self._signin.user_of(state, now=request.now)
+        if state is None or user is None:
+            return self.start_over(request)
+        return Half(prelogin, state, user)
+
+    def post(
+        self, request: PageRequest, token: str, page: str, form: Form
+    ) -> Half | Answer:
+        """Return who sent a form of *page*, else the answer to it.
+
+        Args:
+            token: of the form; ours and this browser's, or the form is refused.
+            form: shown once more where all that is wrong is its age.
+        """
+        half = self.find(request)
+        if isinstance(half, Answer):
+            return half
+        again = partial(form, request, half, status=403, notice=FORM_TOO_OLD)
+        refused = self._desk.refuse_form(
+            request, token, page, half.prelogin.binding, again=again
+        )
+        return half if refused is None else refused
 
     def start_over(self, request: PageRequest) -> Answer:
         """Lead back to the password."""
         return self._desk.go(self._desk.link("/login", self._desk.place(request)))
-
-    def refuse(
-        self, request: PageRequest, half: Half, token: str, page: str, form: Form
-    ) -> Answer | None:
-        """Return the answer to a form that is not ours, or None where it is.
-
-        Args:
-            form: shown once more where all that is wrong is its age.
-        """
-        again = partial(form, request, half, status=403, notice=FORM_TOO_OLD)
-        return self._desk.refuse_form(
-            request, token, page, half.prelogin.binding, again=again
-        )
 
     def render(
         self,

@@ -30,21 +30,14 @@ class RecoveryPages:
     def show(self, request: PageRequest) -> Answer:
         """Return the form for a recovery code."""
         half = self._halfway.find(request)
-        if half is None:
-            return self._halfway.start_over(request)
-        return self._form(request, half)
+        return half if isinstance(half, Answer) else self._form(request, half)
 
     def recover(self, request: PageRequest) -> Answer:
         """Judge a recovery code; sign in, and lead on to connecting a new device."""
         form = request.form("code", "csrf_token")
-        half = self._halfway.find(request)
-        if half is None:
-            return self._halfway.start_over(request)
-        refused = self._halfway.refuse(
-            request, half, form["csrf_token"], PAGE, self._form
-        )
-        if refused is not None:
-            return refused
+        half = self._halfway.post(request, form["csrf_token"], PAGE, self._form)
+        if isinstance(half, Answer):
+            return half
         user, audit = half.user, self._desk.audit
         visitor = request.visitor(self._entrance.device(request, user))
         result = self._signin.prove_recovery(

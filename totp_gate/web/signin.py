@@ -89,8 +89,8 @@ class SignInPages:
     def show_second_factor(self, request: PageRequest) -> Answer:
         """Return the form for the code."""
         half = self._halfway.find(request)
-        if half is None:
-            return self._halfway.start_over(request)
+        if isinstance(half, Answer):
+            return half
         if not self._signin.factors.of(half.user):
             return self._ask_for_more(request, half.prelogin, half.user, [])
         return self._code_form(request, half)
@@ -98,14 +98,9 @@ class SignInPages:
     def second_factor(self, request: PageRequest) -> Answer:
         """Judge the code and begin the session."""
         form = request.form("code", "csrf_token", optional=("trust_device",))
-        half = self._halfway.find(request)
-        if half is None:
-            return self._halfway.start_over(request)
-        refused = self._halfway.refuse(
-            request, half, form["csrf_token"], _CODE, self._code_form
-        )
-        if refused is not None:
-            return refused
+        half = self._halfway.post(request, form["csrf_token"], _CODE, self._code_form)
+        if isinstance(half, Answer):
+            return half
         user, audit = half.user, self._desk.audit
         visitor = request.visitor(self._entrance.device(request, user))
         result = self._signin.prove_code(user, form["code"], visitor, now=request.now)
