@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers import wait_until
 from totp_gate.telemetry.hook import Hook
 
 
@@ -130,15 +131,16 @@ def _runs(pid):
     return stat.rpartition(")")[2].split()[0] != "Z"
 
 
-def test_a_slow_command_costs_the_caller_nothing_and_the_queue_ends(make, failures):
-    hook = make("sleep 1", longest_queue=3)
+def test_a_slow_command_costs_the_caller_nothing_and_the_queue_ends(
+    make, out, failures
+):
+    hook = make("echo begun >> $OUT; sleep 2", longest_queue=3)
     hook.tell("enrollment", "{}")
-    time.sleep(0.3)
-    begun = time.monotonic()
+    wait_until(out.exists, "the first command")
     for _ in range(10):
         hook.tell("enrollment", "{}")
 
-    assert time.monotonic() - begun < 0.5
+    assert out.read_text() == "begun\n", "a caller waited for a command"
     assert failures == ["3 events wait already; one was not told"] * 7
 
 
@@ -188,7 +190,7 @@ def tick():
 gevent.spawn(tick)
 hook.tell("enrollment", "green")
 assert hook.finish()
-assert ticks > 20, ticks
+assert ticks > 5, ticks
 assert not forks
 """
 

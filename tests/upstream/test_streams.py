@@ -37,7 +37,7 @@ def test_an_idle_event_stream_ends_with_its_session(gated, upstream, worker_clas
         octets += read_all(sock)
         took = time.monotonic() - begun
 
-    assert took < 2
+    assert took < 4
     assert not understand(octets).whole
 
 
@@ -58,7 +58,7 @@ def test_a_busy_stream_ends_with_its_session(gated, upstream):
         begun = time.monotonic()
         answer = read_all(sock)
 
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 4
     assert not answer.endswith(b"0\r\n\r\n")
     wait_until(lambda: not upstream.open, "the application's connection closed")
 
@@ -179,7 +179,7 @@ def test_slow_clients_do_not_stop_the_others(running, upstream, part):
                 sock.sendall(b"X")
             begun = time.monotonic()
             assert get(server.port).body == b"ok"
-            assert time.monotonic() - begun < 1, turn
+            assert time.monotonic() - begun < 5, turn
 
 
 def test_a_client_that_reads_slowly_gets_all_of_it(running, upstream):
