@@ -208,7 +208,10 @@ class GateMiddleware:
         misled = self._misled(asked, page, known_host=known_host)
         if misled is not None:
             self._count("bad_request")
+            stand_in_line()
             return misled
+        if page not in _STATUS:
+            self._receive(asked, page)
         answer: WSGIApplication
         if path == "*":
             answer = parts.admission.nothing()
@@ -217,18 +220,22 @@ class GateMiddleware:
         elif asked.caller.in_the_clear:
             answer = self._to_https(asked)
         else:
-            parts.judgement.live.catch_up()
-            cookie = asked.environ.get("HTTP_COOKIE")
-            asked.live, _ = self._judgement.identify(
-                cookie, asked.origin.host, asked.now
-            )
-            if asked.live is None:
-                stand_in_line()
-                self._judgement.forgeries.look_at_cookie(asked.environ, asked.caller)
             own = parts.routes.answer(self._page_request(asked))
             answer = self._again(asked, own) if isinstance(own, Resend) else own
         self._count("own")
         return answer
+
+    def _receive(self, asked: Asked, page: str) -> None:
+        """Find out who asks for a page of ours; whoever is unknown waits for a turn."""
+        personal = asked.place.own and not page.startswith("/assets/")
+        if personal and not asked.caller.in_the_clear:
+            self._judgement.live.catch_up()
+            cookie, host = asked.environ.get("HTTP_COOKIE"), asked.origin.host
+            asked.live, _ = self._judgement.identify(cookie, host, asked.now)
+            if asked.live is None:
+                self._judgement.forgeries.look_at_cookie(asked.environ, asked.caller)
+        if asked.live is None:
+            stand_in_line()
 
     def _advise(self, asked: Asked, page: str) -> WSGIApplication:
         """Answer a web server that asks about a request of its own."""
@@ -261,6 +268,7 @@ class GateMiddleware:
         self, environ: WSGIEnvironment, status: int, *, retry_after: int | None = None
     ) -> WSGIApplication:
         """Return the gate's answer to what it cannot or will not understand."""
+        stand_in_line()
         if self._forward.knows_three_answers(environ):
             status = 403
         return self._parts.trouble.answer(environ, status, retry_after=retry_after)
