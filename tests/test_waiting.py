@@ -64,18 +64,57 @@ passed = [turn for turn in turns if turn != "known"]
 print(passed == list(range(20)), max(together) <= 2)
 """
 
+GREEDY_STRANGERS = """
+turns = []
+def greedy(ready):
+    for _ in range(100):
+        ready.recv(1)
+        give_way()
+        stand_in_line()
+        turns.append("greedy")
+def honest():
+    give_way()
+    stand_in_line()
+    turns.append("honest")
+strangers = [gevent.spawn(greedy, full()) for _ in range(5)]
+strangers += [gevent.spawn(honest) for _ in range(3)]
+gevent.joinall(strangers, raise_error=True)
+print(max(place for place, who in enumerate(turns) if who == "honest") < 16)
+"""
+
+PERSISTENT = """
+passed, loop = [], gevent.get_hub().loop
+def knock(who):
+    stand_in_line()
+    passed.append((who, loop.iteration))
+def greedy(here, there):
+    for _ in range(100):
+        there.send(b".")
+        here.recv(1)
+        knock("greedy")
+strangers = [gevent.spawn(greedy, *socket.socketpair()) for _ in range(20)]
+strangers.append(gevent.spawn(knock, "honest"))
+gevent.joinall(strangers, raise_error=True)
+who, turns = zip(*passed)
+print(who.index("honest") < 60, len(set(turns)) == len(turns))
+"""
+
 KILLED = """
 passed = []
 def knock(number):
     stand_in_line()
     passed.append(number)
-strangers = [gevent.spawn(knock, number) for number in range(3)]
-gevent.sleep(0)  # all stand there, the first at its head
-strangers[0].kill()
-strangers[1].kill()
-strangers[2].join(10)
-knock(3)
-print(passed == [2, 3])
+def line(*killed):
+    passed.clear()
+    strangers = [gevent.spawn(knock, number) for number in range(5)]
+    gevent.sleep(0)  # all stand there, the first at its head
+    gevent.killall([strangers[number] for number in killed])
+    gevent.joinall(strangers, timeout=10)
+    knock(5)
+    return passed
+print(line(0, 1) == [2, 3, 4, 5])
+print(line(1, 2) == [0, 3, 4, 5])
+print(line(0, 1, 2, 3, 4) == [5])
 """
 
 ALONE = """
@@ -104,6 +143,8 @@ def said(script):
         pytest.param(GREEDY, id="two that never wait take turns"),
         pytest.param(WAITING, id="who has something to read is not kept waiting"),
         pytest.param(STRANGERS, id="strangers pass in order and one in a turn"),
+        pytest.param(GREEDY_STRANGERS, id="who comes again stands behind all others"),
+        pytest.param(PERSISTENT, id="who is always ready passes nobody"),
         pytest.param(KILLED, id="who is killed in the line does not block it"),
         pytest.param(ALONE, id="alone nobody waits for anybody"),
     ],

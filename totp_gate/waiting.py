@@ -12,10 +12,15 @@ Without gevent, threads share the processor, and nothing here does anything.
 
 from __future__ import annotations
 
+import os
 import sys
+from collections import deque
 from collections.abc import Callable
 from functools import cache
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from gevent.event import Event
 
 T = TypeVar("T")
 
@@ -42,36 +47,78 @@ def is_cooperative() -> bool:
 class _Loop:
     """Who of those who share gevent's loop goes on, and when."""
 
-    __slots__ = ("_current", "_greenlet", "_hub", "_idle", "_line", "_turn")
+    __slots__ = (
+        "_current",
+        "_event",
+        "_greenlet",
+        "_hub",
+        "_idle",
+        "_line",
+        "_taken",
+        "_turn",
+    )
 
     def __init__(self) -> None:
         from gevent import get_hub, getcurrent, idle
-        from gevent.lock import Semaphore
+        from gevent.event import Event
 
         self._current = getcurrent
+        self._event = Event
         self._hub = get_hub
         self._idle = idle
-        self._line = Semaphore(1)  # whoever came first goes first
         self._greenlet = 0
         self._turn = 0
+        self._line: deque[Event] = deque()
+        self._taken = False
 
     def give_way(self) -> None:
         loop, greenlet = self._hub().loop, id(self._current())
         if loop.iteration == self._turn and greenlet == self._greenlet:
             self._sit_out()
-        self._greenlet, self._turn = greenlet, loop.iteration
+        self._was_here()
 
     def stand_in_line(self) -> None:
-        with self._line:
+        if self._taken:
+            self._wait_for_place()
+        self._taken = True
+        try:
             self._sit_out()
+        finally:
+            self._hand_on()
+        self._was_here()
+
+    def _wait_for_place(self) -> None:
+        mine = self._event()
+        self._line.append(mine)
+        try:
+            mine.wait()
+        except BaseException:  # killed, or a time limit
+            if mine.is_set():
+                self._hand_on()
+            else:
+                self._line.remove(mine)
+            raise
+
+    def _hand_on(self) -> None:
+        """Give the place to who waits longest; whoever comes now cannot take it."""
+        if self._line:
+            self._line.popleft().set()
+        else:
+            self._taken = False
 
     def _sit_out(self) -> None:
         self._idle(1)  # until the next turn, where others are ready and where none is
+
+    def _was_here(self) -> None:
+        self._greenlet, self._turn = id(self._current()), self._hub().loop.iteration
 
 
 @cache
 def _loop() -> _Loop:
     return _Loop()
+
+
+os.register_at_fork(after_in_child=_loop.cache_clear)  # whoever waits is not there
 
 
 def give_way() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from tests.integration.house import CLASSES, SESSION, House
@@ -62,3 +64,25 @@ def test_a_copied_cookie_is_dead_on_every_worker_once_its_owner_signed_out(
     assert SESSION not in visitor.cookies
     assert house.ask_every_worker(thief) == {pid: {303} for pid in before}
     assert house.sessions == 0
+
+
+BROKEN = {
+    "a chunk is missing": (b"Transfer-Encoding: chunked", b"1\r\na\r\n"),
+    "a chunk has no size": (b"Transfer-Encoding: chunked", b"zz\r\na\r\n"),
+    "shorter than announced": (b"Content-Length: 99", b"username=a"),
+}
+
+
+@pytest.mark.parametrize(("framing", "body"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_form_that_breaks_off_is_refused_and_fills_no_log(house, framing, body):
+    port = house.server.port
+    form = b"Content-Type: application/x-www-form-urlencoded"
+    lines = [b"POST /_gate/login HTTP/1.1", b"Host: 127.0.0.1:%d" % port, form, framing]
+
+    with socket.create_connection(("127.0.0.1", port), 30) as sock:
+        sock.sendall(b"\r\n".join([*lines, b"", body]))
+        sock.shutdown(socket.SHUT_WR)
+        answer = sock.recv(4096)
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert "Traceback" not in house.server.stderr

@@ -14,6 +14,8 @@ from totp_gate.waiting import give_way
 
 #: How often a running answer asks whether it still may, in seconds.
 INTERVAL = 1.0
+#: How long a body may keep those waiting who share the loop, in seconds.
+TURN = 0.002
 
 
 def client_socket(environ: dict[str, Any]) -> socket.socket | None:
@@ -58,12 +60,13 @@ class Watch:
         alive: False once the session has ended.
     """
 
-    __slots__ = ("_client", "_due", "alive")
+    __slots__ = ("_client", "_due", "_turn_ends", "alive")
 
     def __init__(self, environ: dict[str, Any]) -> None:
         self.alive: Callable[[], bool] = environ.get("totp_gate.alive") or always
         self._client = client_socket(environ)
         self._due = 0.0
+        self._turn_ends = 0.0
 
     def pause(self) -> None:
         """Look at everything; called after a second without octets.
@@ -88,8 +91,10 @@ class Watch:
         Raises:
             SessionEnded: nothing more may be sent.
         """
-        give_way()
         now = time.monotonic()
+        if now >= self._turn_ends:
+            give_way()
+            self._turn_ends = now + TURN
         if now < self._due:
             return False
         self._due = now + INTERVAL
