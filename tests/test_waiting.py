@@ -117,6 +117,18 @@ print(line(1, 2) == [0, 3, 4, 5])
 print(line(0, 1, 2, 3, 4) == [5])
 """
 
+FORKED = """
+import os
+gevent.spawn(stand_in_line)
+gevent.sleep(0)  # it has the place
+child = os.fork()
+if not child:
+    with gevent.Timeout(5):
+        stand_in_line()
+        os._exit(0)
+print(os.waitpid(child, 0)[1] == 0)
+"""
+
 ALONE = """
 for _ in range(1000):
     give_way()
@@ -146,6 +158,7 @@ def said(script):
         pytest.param(GREEDY_STRANGERS, id="who comes again stands behind all others"),
         pytest.param(PERSISTENT, id="who is always ready passes nobody"),
         pytest.param(KILLED, id="who is killed in the line does not block it"),
+        pytest.param(FORKED, id="a child does not wait for its parent"),
         pytest.param(ALONE, id="alone nobody waits for anybody"),
     ],
 )

@@ -12,7 +12,6 @@ Without gevent, threads share the processor, and nothing here does anything.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -116,9 +115,6 @@ class _Loop:
 @cache
 def _loop() -> _Loop:
     return _Loop()
-
-
-os.register_at_fork(after_in_child=_loop.cache_clear)  # whoever waits is not there
 
 
 def give_way() -> None:
