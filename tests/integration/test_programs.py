@@ -186,8 +186,9 @@ def wheel(folder, version):
 
 def twine(workplace, path, file, password, name="__token__"):
     words = ["twine", "upload", "--non-interactive", "--disable-progress-bar"]
-    where = ["--repository-url", workplace.url(path), "-u", name, "-p", password]
-    return run([sys.executable, "-m", *words, *where, str(file)], file.parent)
+    where = ["--repository-url", workplace.url(path), f"--username={name}"]
+    secret = f"--password={password}"  # one may begin with a dash
+    return run([sys.executable, "-m", *words, *where, secret, str(file)], file.parent)
 
 
 def pip(workplace, verb, folder, path, password=None, name="x"):
