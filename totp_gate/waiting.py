@@ -120,13 +120,13 @@ def _loop() -> _Loop:
 def give_way() -> None:
     """Let others go on first, if the caller was here in this turn of the loop already.
 
-    Called once in a request, and in a piece of a body.
+    Called once in a request, and every few milliseconds in a body.
     """
     if is_cooperative():
         _loop().give_way()
 
 
 def stand_in_line() -> None:
-    """Let others go on first, and of all callers one in a turn of the loop."""
+    """Let others go on first, and of all callers one in a turn, in their order."""
     if is_cooperative():
         _loop().stand_in_line()
