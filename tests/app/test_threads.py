@@ -49,6 +49,15 @@ def test_who_hashes_gives_way_and_who_serves_does_not():
     assert niceness() == before
 
 
+def test_where_it_may_not_give_way_it_works_all_the_same(monkeypatch):
+    def forbidden(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "setpriority", forbidden)
+
+    assert native.Threads(1, nice=native.NICE)(lambda: 17) == 17
+
+
 def test_what_the_work_returns_or_raises_comes_back():
     threads = native.Threads(1)
 

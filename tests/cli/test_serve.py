@@ -88,6 +88,48 @@ def test_every_worker_class_serves(worker_class: str):
     assert page.text == "hello alice"
 
 
+class Confined(Serving):
+    """The same, with the system calls that the printed unit allows."""
+
+    def command(self) -> list[str]:
+        words = super().command()
+        unit = self.folder / "totp-gate.service"
+        with pytest.MonkeyPatch.context() as patched:
+            # As where no path has a space, which no unit can name.
+            patched.setattr(sys, "executable", "/usr/bin/python3")
+            unit.write_text(Terminal(self.folder).do("config", "systemd"))
+        return [sys.executable, "-m", "tests.cli.filtered", str(unit), *words]
+
+
+class ConfinedToSocket(Confined):
+    """The same, where a web server on this machine asks."""
+
+    def is_ready(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as client:
+            return client.connect_ex(str(self.folder / "gate.sock")) == 0
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("worker_class", ["gthread", "gevent"])
+def test_the_printed_unit_leaves_what_is_needed(program, worker_class: str):
+    program("systemd-analyze")
+    with Confined("--worker-class", worker_class, "--workers", "1") as server:
+        page = server.signed_in().get("/")
+        complaints = server.stderr
+
+    assert page.text == "hello alice"
+    assert "SIGSYS" not in complaints
+
+
+@pytest.mark.server
+def test_the_printed_unit_lets_a_socket_be_made(program):
+    program("systemd-analyze")
+    with ConfinedToSocket("--bind", "unix:gate.sock", "--workers", "1") as server:
+        complaints = server.stderr
+
+    assert "SIGSYS" not in complaints
+
+
 @pytest.mark.server
 def test_no_header_is_believed_and_no_version_is_told():
     with Serving() as server:

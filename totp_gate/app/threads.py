@@ -15,6 +15,7 @@ import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from totp_gate.waiting import Runner, call_here, is_cooperative
@@ -71,7 +72,8 @@ class Threads:
         if sys.platform == "linux":
             before = os.getpriority(os.PRIO_PROCESS, 0)
             if before < self._nice:
-                os.setpriority(os.PRIO_PROCESS, 0, self._nice)
+                with suppress(PermissionError):  # a sandbox may forbid even this
+                    os.setpriority(os.PRIO_PROCESS, 0, self._nice)
 
 
 def for_commits() -> Runner:
