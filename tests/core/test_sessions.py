@@ -22,6 +22,8 @@ def session(*, created=0.0, seen=0.0):
         pytest.param(86_000, 86_400, False, id="busy, but lifetime is over"),
         pytest.param(0, -3600, False, id="made in the future"),
         pytest.param(0, -30, True, id="a clock set back by half a minute"),
+        pytest.param(80_000, 79_940, True, id="seen a minute from now"),
+        pytest.param(80_000, 79_939, False, id="seen in the future"),
     ],
 )
 def test_a_session_lives_while_both_clocks_allow(seen, now, live):

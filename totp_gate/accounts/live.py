@@ -20,7 +20,13 @@ from dataclasses import replace
 from functools import partial
 
 from totp_gate.accounts.references import References
-from totp_gate.core.sessions import Limits, is_live, live_until, must_write
+from totp_gate.core.sessions import (
+    Limits,
+    is_live,
+    live_from,
+    live_until,
+    must_write,
+)
 from totp_gate.core.signing import digest
 from totp_gate.errors import StoreUnavailable
 from totp_gate.model import AppToken, Level, Session, Subject, User
@@ -40,6 +46,7 @@ class Live:
         session: as read from the store.
         host: where the cookie that was shown is good; empty: it is no cookie's.
         environ: what a request of this session carries to the application.
+        since: Unix time before which it does not count: the clock was set back.
         until: Unix time at which it has to be looked at again.
         write_at: Unix time from which activity has to be written down.
         alive: False once it was revoked, or has to be read anew.
@@ -56,6 +63,7 @@ class Live:
         "permits",
         "scope",
         "session",
+        "since",
         "subject",
         "until",
         "user",
@@ -80,6 +88,7 @@ class Live:
         )
         self.host = host
         self.environ = environ
+        self.since = live_from(session)
         self.until = live_until(session, limits)
         self.write_at = session.seen + limits.write_every
         self.scope: AppToken | None = None
@@ -145,9 +154,9 @@ class LiveSessions:
             StoreUnavailable: the store was needed and did not answer.
         """
         live = self._remembered(token, host, now) or self._load(token, host, now)
-        if live is not None and now >= live.write_at:
-            self.touch(live, now)
-        return live
+        if live is None or now < live.write_at or self.touch(live, now):
+            return live
+        return None
 
     def find_token(self, text: str, *, now: float) -> Live | None:
         """Return who the app token *text* stands for, or None.
@@ -159,15 +168,15 @@ class LiveSessions:
         """
         return self._remembered(text, "", now) or self._load_token(text, now)
 
-    def touch(self, live: Live, now: float) -> None:
-        """Write the activity of *live* down.
+    def touch(self, live: Live, now: float) -> bool:
+        """Write the activity of *live* down; False: it has ended meanwhile.
 
         Raises:
             StoreUnavailable: nothing was written.
         """
         session = live.session
         if not must_write(session, self._limits, now=now):
-            return
+            return True
         live.write_at = now + self._limits.write_every
         try:
             kept = self._store.touch_session(session.id, now)
@@ -176,9 +185,11 @@ class LiveSessions:
             raise
         if kept:
             live.session = replace(session, seen=max(now, session.seen))
+            live.since = live_from(live.session)
             live.until = live_until(live.session, self._limits)
         else:
             live.alive = False
+        return kept
 
     def still(self, token: str, host: str) -> bool:
         """Tell whether the session of *token* goes on, without counting as activity.
@@ -196,9 +207,9 @@ class LiveSessions:
     def _remembered(self, token: str, host: str, now: float) -> Live | None:
         """Return what is known of *token*, while it is believed, where it is good."""
         live = self._by_token.get(token)
-        if live is None or live.host != host or not live.alive or now >= live.until:
+        if live is None or live.host != host or not live.alive:
             return None
-        return live
+        return live if live.since <= now < live.until else None
 
     def _load(self, token: str, host: str, now: float) -> Live | None:
         known_as = self._references.id_of(token, host)
@@ -207,17 +218,15 @@ class LiveSessions:
         number = self._number
         session = self._store.session(known_as)
         if session is None or not is_live(session, self._limits, now=now):
-            self._by_token.pop(token, None)
+            self._forget(token)
             return None
         user = self._directory.find(session.user)
         if user is None or user.disabled or user.credential != session.credential:
-            self._by_token.pop(token, None)
+            self._forget(token)
             return None
         live = Live(session, user, self._dress(session, user), self._limits, host)
         live.environ["totp_gate.alive"] = partial(self.still, token, host)
-        with self._lock:
-            if number == self._number:
-                self._remember(token, live)
+        self._remember(token, live, number)
         return live
 
     def _load_token(self, text: str, now: float) -> Live | None:
@@ -225,7 +234,7 @@ class LiveSessions:
         number = self._number
         token = self._store.token(digest(text))
         if token is None or now >= token.expires:
-            self._by_token.pop(text, None)
+            self._forget(text)
             return None
         user = self._directory.find(token.user)
         if user is None or user.disabled:
@@ -247,9 +256,7 @@ class LiveSessions:
         live.until = min(token.expires, now + TOKEN_EVERY)
         live.write_at = math.inf
         live.environ["totp_gate.alive"] = partial(self._still_token, text)
-        with self._lock:
-            if number == self._number:
-                self._remember(text, live)
+        self._remember(text, live, number)
         return live
 
     def _still_token(self, text: str) -> bool:
@@ -259,11 +266,26 @@ class LiveSessions:
         except StoreUnavailable:
             return False
 
-    def _remember(self, token: str, live: Live) -> None:
-        if len(self._by_token) >= MAX_REMEMBERED:
-            oldest = next(iter(self._by_token))
-            self._by_token.pop(oldest).alive = False
-        self._by_token[token] = live
+    def _remember(self, token: str, live: Live, number: int) -> None:
+        """Remember *live*, which was read after line *number* of the feed.
+
+        The feed reaches what is in ``_by_token`` and nothing else. So whatever is not
+        there, any more or because the feed has moved on since, is not alive: it serves
+        the request it was read for, and whoever keeps it asks again.
+        """
+        with self._lock:
+            if number != self._number:
+                live.alive = False
+                return
+            if len(self._by_token) >= MAX_REMEMBERED:
+                self._forget(next(iter(self._by_token)))
+            self._forget(token)
+            self._by_token[token] = live
+
+    def _forget(self, token: str) -> None:
+        live = self._by_token.pop(token, None)
+        if live is not None:
+            live.alive = False
 
     def _read_feed(self) -> None:
         rung = self._store.bell()
@@ -297,8 +319,7 @@ class LiveSessions:
         users = {line.user for line in lines if line.user}
         for token, live in list(self._by_token.items()):
             if live.session.id in sessions or live.user.name in users:
-                live.alive = False
-                del self._by_token[token]
+                self._forget(token)
         self._number = lines[-1].number
 
     def _forget_all(self) -> None:

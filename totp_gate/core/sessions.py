@@ -2,8 +2,8 @@
 
 Strategy: two clocks run at once. Idle time starts anew with every activity, lifetime
 never does. Activity is written down at most once in a while (``Limits.write_every``),
-so a session may end that much early, and never late. A clock that was set back does not
-prolong anything: what lies in the future counts as now.
+so a session may end that much early, and never late. A clock that was set back prolongs
+nothing: whoever was seen in the future is signed out.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from totp_gate.model import Session
+
+TOLERANCE = 60.0
+"""By how many seconds a clock may be set back without anybody noticing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +45,17 @@ def live_until(session: Session, limits: Limits) -> float:
     return min(session.seen + limits.idle, session.created + limits.lifetime)
 
 
+def live_from(session: Session) -> float:
+    """Return the Unix time before which *session* does not count: the clock went back.
+
+    How long ago it was seen can then not be told any more.
+    """
+    return max(session.seen, session.created) - TOLERANCE
+
+
 def is_live(session: Session, limits: Limits, *, now: float) -> bool:
     """Tell whether *session* still counts at *now* (Unix seconds)."""
-    return now < live_until(session, limits) and session.created <= now + 60
+    return live_from(session) <= now < live_until(session, limits)
 
 
 def must_write(session: Session, limits: Limits, *, now: float) -> bool:

@@ -104,9 +104,12 @@ class Judgement:
         known = self._known.get(header)
         if known is not None:
             live = known[0]
-            if live.host == host and live.alive and now < live.until:
-                if now >= live.write_at:
-                    self.live.touch(live, now)
+            if (
+                live.host == host
+                and live.alive
+                and live.since <= now < live.until
+                and (now < live.write_at or self.live.touch(live, now))
+            ):
                 return known
             self._known.pop(header, None)
         rest = cookies.without(header, self._cookie_names)
