@@ -317,9 +317,6 @@ class TestWhereNobodyIsSentHome:
             pytest.param({"Sec-Fetch-Mode": "cors"}, id="a script"),
             pytest.param({"Accept": "application/json"}, id="a program"),
             pytest.param(
-                {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}, id="a frame"
-            ),
-            pytest.param(
                 {"Sec-Fetch-Mode": "navigate", "Sec-Purpose": "prefetch;prerender"},
                 id="a prefetch",
             ),

@@ -280,6 +280,18 @@ def is_navigation(environ_like: Mapping[str, object]) -> bool:
     return "text/html" in str(get("HTTP_ACCEPT", "")).lower()
 
 
+def is_for_a_window(environ_like: Mapping[str, object]) -> bool:
+    """Tell whether a browser would show the answer in a window, for all it says.
+
+    A script that fetches, a frame or a picture is told apart by every browser of today;
+    a client that says nothing is a program of its own, and no script of a page.
+
+    Source:
+        Fetch Metadata (W3C), ``Sec-Fetch-Dest``.
+    """
+    return environ_like.get("HTTP_SEC_FETCH_DEST", "document") == "document"
+
+
 _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     "\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"

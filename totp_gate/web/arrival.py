@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes
 
 from totp_gate.core import headers
-from totp_gate.core.urls import ASTERISK, Origin, Target, clean_host, under, understand
+from totp_gate.core.urls import (
+    ASTERISK,
+    MEMO_LENGTH,
+    Origin,
+    Target,
+    clean_host,
+    under,
+    understand,
+)
 from totp_gate.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -156,9 +164,10 @@ class Arrivals:
         place = self._places.get(target.raw)
         if place is None:
             place = Place(target, under(target, self._prefix))
-            if len(self._places) >= MAX_MEMO:
-                self._places.clear()
-            self._places[target.raw] = place
+            if len(target.raw) <= MEMO_LENGTH:
+                if len(self._places) >= MAX_MEMO:
+                    self._places.clear()
+                self._places[target.raw] = place
         return place, query
 
     def _clean(self, environ: WSGIEnvironment) -> Caller:
@@ -186,9 +195,10 @@ class Arrivals:
         known = self._callers.get(key)
         if known is None:
             known = self._welcome(peer, key[1], key[2] or "http", said, trusted)
-            if len(self._callers) >= MAX_MEMO:
-                self._callers.clear()
-            self._callers[key] = known
+            if sum(len(part or "") for part in key) <= MEMO_LENGTH:
+                if len(self._callers) >= MAX_MEMO:
+                    self._callers.clear()
+                self._callers[key] = known
         if forged and self._tell is not None:
             self._tell(environ, known, forged)
         return known

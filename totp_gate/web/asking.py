@@ -85,7 +85,7 @@ def is_visit(request: PageRequest) -> bool:
     return (
         request.method == "GET"
         and headers.is_navigation(environ)
-        and environ.get("HTTP_SEC_FETCH_DEST", "document") == "document"
+        and headers.is_for_a_window(environ)
         and not any("prefetch" in environ.get(key, "").lower() for key in _PREFETCH)
     )
 

@@ -84,7 +84,7 @@ class Resend(Answer):
     ) -> Callable[[bytes], object]:
         """Begin the application's answer; a relative Location keeps its meaning."""
         moved = [
-            (name, urljoin(self._place, value))
+            (name, _joined(self._place, value))
             if name.lower() == "location" and not value.startswith("/")
             else (name, value)
             for name, value in headers
@@ -92,6 +92,14 @@ class Resend(Answer):
         if exc_info is None:
             return start_response(status, moved)
         return start_response(status, moved, exc_info)
+
+
+def _joined(place: str, value: str) -> str:
+    """Return *value* as seen from *place*; what is no URL stays as it is."""
+    try:
+        return urljoin(place, value)
+    except ValueError:
+        return value
 
 
 class HeldPages:

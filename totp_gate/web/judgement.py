@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 MAX_KNOWN = 8192
+LONGEST_KNOWN = 4096
 MAX_PERMITS = 128
+LONGEST_PERMIT = 1024
 _NOBODY = Subject()
 _OVERRIDES = (
     "HTTP_X_HTTP_METHOD_OVERRIDE",
@@ -117,7 +119,7 @@ class Judgement:
         if token is None:
             return None, rest
         found = self.live.find(token, host=host, now=now)
-        if found is not None:
+        if found is not None and len(header) <= LONGEST_KNOWN:
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
             self._known[header] = (found, rest)
@@ -213,10 +215,11 @@ class Judgement:
             if isinstance(for_all, Permit):
                 asked.live = None
                 return for_all
-        if len(live.permits) >= MAX_PERMITS:
-            live.permits.clear()
-        key = self.permit_key(asked.method, asked.caller, asked.place, asked.query)
-        live.permits[key] = decision.until
+        if len(asked.place.target.raw) + len(asked.query) <= LONGEST_PERMIT:
+            if len(live.permits) >= MAX_PERMITS:
+                live.permits.clear()
+            key = self.permit_key(asked.method, asked.caller, asked.place, asked.query)
+            live.permits[key] = decision.until
         return decision
 
 

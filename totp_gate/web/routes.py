@@ -8,6 +8,7 @@ from functools import lru_cache
 from werkzeug.exceptions import NotFound
 from werkzeug.routing import Map, RequestRedirect, Rule
 
+from totp_gate.core import headers
 from totp_gate.errors import BadRequest, Overloaded
 from totp_gate.web.account import AccountPages
 from totp_gate.web.desk import DONE, Desk
@@ -29,7 +30,11 @@ _YEAR = 31_536_000
 
 
 class Routes:
-    """The gate's own pages as one callable."""
+    """The gate's own pages as one callable.
+
+    Pages for people are given to windows only. The application shares their origin, so
+    a script that it was made to show could otherwise read their forms and send them.
+    """
 
     def __init__(
         self,
@@ -49,6 +54,7 @@ class Routes:
     ) -> None:
         self._desk = desk
         shows = account.shows() | handoff.shows() | status.shows()
+        self._for_programs = {*status.shows(), "/jwks.json", "/assets/<name>"}
         self._pages: dict[str, dict[str, Page]] = {
             "/": {"GET": self._home},
             "/login": {"GET": handoff.show_login, "POST": signin.login},
@@ -102,6 +108,9 @@ class Routes:
             path, arguments = self._map.bind("").match(request.path)
         except (NotFound, RequestRedirect):
             return self._desk.trouble.answer(request.environ, 404, home_url="/")
+        environ = request.environ
+        if path not in self._for_programs and not headers.is_for_a_window(environ):
+            raise BadRequest("a script asks for a page of the gate", status=403)
         pages = self._pages[path]
         page = pages.get("GET" if request.method == "HEAD" else request.method)
         if page is None:

@@ -16,6 +16,7 @@ from totp_gate.core.urls.back import safe_next
 from totp_gate.core.urls.hosts import Origin, clean_host, parse_origin, split_port
 from totp_gate.core.urls.targets import (
     ASTERISK,
+    MEMO_LENGTH,
     Target,
     canonical,
     under,
@@ -24,6 +25,7 @@ from totp_gate.core.urls.targets import (
 
 __all__ = [
     "ASTERISK",
+    "MEMO_LENGTH",
     "Origin",
     "Target",
     "canonical",

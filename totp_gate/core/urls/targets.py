@@ -19,7 +19,8 @@ MOST_READINGS = 32
 
 _MOST_READ = 131_072
 
-_MEMO_LENGTH = 256
+MEMO_LENGTH = 256
+"""Longer paths are understood anew each time, so that no memo of them grows."""
 
 _SIMPLE = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9_.~-]+)*/?")
 _BAD_PATH = re.compile(r"[^!-~]|[#\\]|%(?![0-9A-Fa-f]{2})")
@@ -92,7 +93,7 @@ def understand(
     path, _, query = raw_target.partition("?")
     if query and _BAD_QUERY.search(query):
         raise BadRequest("the query holds octets that do not belong in one")
-    if len(path) <= _MEMO_LENGTH:
+    if len(path) <= MEMO_LENGTH:
         return _remembered(path), query
     return _target(path), query
 
@@ -201,13 +202,18 @@ def _again(path: str) -> str:
     return _spell(re.sub(r"%25(?=[0-9A-Fa-f]{2})", "%", path))
 
 
+def _without_last_parameters(path: str) -> str:
+    head, slash, last = path.rpartition("/")
+    return head + slash + last.partition(";")[0]
+
+
 _WAYS: tuple[tuple[str, Callable[[str], str]], ...] = (
     # escaped separators decoded before the path is taken apart
     ("%2F", lambda path: path.replace("%2F", "/")),
     ("%3B", lambda path: path.replace("%3B", ";")),
     # parameters cut from every segment (servlets), from the last one (urllib)
     (";", lambda path: re.sub(r";[^/]*", "", path)),
-    (";", lambda path: re.sub(r";[^/]*$", "", path)),
+    (";", _without_last_parameters),
     # empty segments dropped, everywhere or in front; what follows // taken for a host,
     # as browsers do (any number of slashes) and as RFC 3986 does (two)
     ("//", lambda path: re.sub(r"/{2,}", "/", path)),
