@@ -3,6 +3,9 @@
 import pytest
 
 from totp_gate.model import Event
+from totp_gate.telemetry.inventory import EVENTS
+
+UNKEPT = [name for name, kind in EVENTS.items() if not kind.kept]
 
 
 @pytest.fixture
@@ -40,6 +43,21 @@ def test_the_newest_come_last_and_nobodys_not_at_all(busy):
         ("bob", "sign-in.code"),
         ("alice", "sign-in.code"),
     ]
+
+
+def test_so_many_are_shown_as_were_asked_for(busy):
+    assert found(busy, "tail", "--lines", "3") == [
+        ("alice", "sign-in.password"),
+        ("bob", "sign-in.code"),
+        ("alice", "sign-in.code"),
+    ]
+
+
+def test_only_events_that_are_kept_can_be_looked_for(busy):
+    offered = busy.refused("audit", "search", "--event", "request-refused", code=2)
+
+    assert "'sign-in.code'" in offered
+    assert all(f"'{name}'" not in offered.partition("one of")[2] for name in UNKEPT)
 
 
 @pytest.mark.parametrize(

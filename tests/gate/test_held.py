@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from html import unescape
 from urllib.parse import urlencode
 
@@ -329,7 +328,7 @@ def test_a_user_who_was_disabled_sends_nothing(installation, alice, late):
     text = late.get("/_gate/held").text
     hidden = dict(re.findall(r'type="hidden" name="(.*?)" value="(.*?)"', text)[:3])
     store = installation.accounts.store
-    store.save_user(replace(store.user("alice"), disabled=True))
+    store.change_user("alice", disabled=True)
 
     assert late.post("/_gate/held", data=hidden).status_code == 303
     assert echo.calls == 0

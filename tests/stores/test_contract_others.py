@@ -51,6 +51,25 @@ class TestLinks:
         assert store.link("l1") is None
         assert all(store.link(digest) for digest in ("l2", "l3", "l4"))
 
+    def test_links_of_a_user_are_listed_newest_first(self, store: Store):
+        first = link("l1")
+        second = link("l2", purpose="password-and-authenticator", created=START + 1)
+        for each in (first, second, link("l3", "bob")):
+            store.add_link(each)
+
+        assert store.links("alice") == [second, first]
+        assert store.links("nobody") == []
+
+    def test_links_of_a_user_can_be_withdrawn(self, store: Store):
+        store.add_link(link("l1"))
+        store.add_link(link("l2", purpose="password-and-authenticator"))
+        store.add_link(link("l3", "bob"))
+
+        assert store.remove_links("alice") == 2
+        assert store.remove_links("alice") == 0
+        assert store.take_link("l1", now=START) is None
+        assert store.link("l3") is not None
+
 
 class TestRedeeming:
     @pytest.fixture(autouse=True)
@@ -342,6 +361,37 @@ class TestEvents:
         assert store.events("alice") == [second, first]
         assert store.events() == [event("bob"), second, first]
         assert store.events(limit=1) == [event("bob")]
+
+    def test_events_of_nobody_are_not_those_of_everybody(self, store: Store):
+        store.add_event(event("bob"))
+        store.add_event(event(""))
+
+        assert store.events(limit=1) == [event("bob")]
+        assert store.events("") == [event("")]
+
+    @pytest.mark.parametrize(
+        ("wanted", "found"),
+        [
+            pytest.param({"event": "login"}, ["3", "2", "1"], id="a kind"),
+            pytest.param({"outcome": "failure"}, ["4", "2"], id="an outcome"),
+            pytest.param({"address": "192.0.2.7"}, ["4", "3"], id="an address"),
+            pytest.param(
+                {"event": "login", "outcome": "failure"}, ["2"], id="both of two"
+            ),
+            pytest.param({"user": "bob", "event": "login"}, ["3"], id="of one user"),
+            pytest.param({"event": "login", "limit": 1}, ["3"], id="the newest"),
+        ],
+    )
+    def test_events_are_found_by_what_they_are(self, store: Store, wanted, found):
+        for each in (
+            event(outcome="success", detail="1"),
+            event(outcome="failure", detail="2"),
+            event("bob", outcome="success", address="192.0.2.7", detail="3"),
+            event(event="other", outcome="failure", address="192.0.2.7", detail="4"),
+        ):
+            store.add_event(each)
+
+        assert [each.detail for each in store.events(**wanted)] == found
 
     def test_of_a_kind_that_may_be_few_the_newest_are_kept(self, store: Store):
         changed = event(event="changed")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.stores.conftest import START
 from tests.stores.records import authenticator, browser, event, link, session
-from totp_gate.errors import Conflict
+from totp_gate.errors import Conflict, StoreUnavailable
 from totp_gate.model import Revocation, User
 from totp_gate.stores.base import Store
 
@@ -69,64 +71,87 @@ class TestUsers:
         assert store.user("alice").totp_secret is None
 
 
-class TestSaveUser:
-    def test_everything_but_the_password_is_replaced(self, store: Store):
+class TestUsersWithLinks:
+    def test_a_link_comes_with_its_user(self, store: Store):
+        store.add_users(
+            [ALICE, User(name="bob")], links=[link("l1"), link("l2", "bob")]
+        )
+
+        assert store.link("l1") == link("l1")
+        assert store.link("l2") == link("l2", "bob")
+
+    def test_where_nobody_is_added_there_is_no_link(self, store: Store):
         store.add_users([ALICE])
 
-        saved = store.save_user(
-            User(
-                name="alice",
-                groups=("guests",),
-                display="A",
-                email="a@example.com",
-                password_hash="other",
-                credential="other",
-                created=START + 5,
-            )
-        )
+        with pytest.raises(Conflict):
+            store.add_users([User(name="bob"), ALICE], links=[link("l1", "bob")])
 
-        assert saved is True
-        assert store.user("alice") == User(
-            name="alice",
-            password_hash=ALICE.password_hash,
-            credential=ALICE.credential,
-            groups=("guests",),
-            display="A",
-            email="a@example.com",
-            created=START,
-        )
+        assert store.link("l1") is None
+
+    def test_where_no_link_is_added_there_is_nobody(self, store: Store):
+        store.add_link(link("l1", "carol"))
+
+        with pytest.raises(StoreUnavailable):
+            store.add_users([User(name="bob")], links=[link("l1", "bob")])
+
+        assert store.user("bob") is None
+
+
+class TestChangeUser:
+    def test_what_is_named_changes_and_nothing_else(self, store: Store):
+        store.add_users([ALICE])
+
+        assert store.change_user("alice", groups=("guests",), display="A") is True
+
+        assert store.user("alice") == replace(ALICE, groups=("guests",), display="A")
+
+    def test_of_two_changes_at_once_none_undoes_the_other(self, store: Store):
+        store.add_users([ALICE])
+
+        store.change_user("alice", disabled=True)
+        store.change_user("alice", email="a@example.com")
+
+        changed = store.user("alice")
+        assert changed is not None
+        assert (changed.disabled, changed.email) == (True, "a@example.com")
 
     def test_an_unknown_user_is_not_made(self, store: Store):
-        assert store.save_user(ALICE) is False
+        assert store.change_user("alice", disabled=True) is False
         assert store.user("alice") is None
         assert store.last_revocation() == 0
 
-    def test_disabling_ends_sessions_and_trusted_browsers(self, store: Store):
+    def test_disabling_ends_sessions_trusted_browsers_and_links(self, store: Store):
         store.add_users([ALICE])
         store.add_session(session("s1"))
         store.add_session(session("s2", user="bob"))
         store.add_browser(browser())
+        store.add_link(link("l1"))
+        store.add_link(link("l2", "bob"))
 
-        store.save_user(User(name="alice", disabled=True))
+        store.change_user("alice", disabled=True)
 
         assert store.user("alice").disabled is True
         assert [each.id for each in store.sessions()] == ["s2"]
         assert store.browsers("alice") == []
+        assert store.link("l1") is None
+        assert store.link("l2") is not None
 
     def test_a_change_of_groups_ends_nothing(self, store: Store):
         store.add_users([ALICE])
         store.add_session(session())
         store.add_browser(browser())
+        store.add_link(link())
 
-        store.save_user(User(name="alice", groups=("guests",)))
+        store.change_user("alice", groups=("guests",))
 
         assert store.session("s1") is not None
         assert len(store.browsers("alice")) == 1
+        assert store.link("l1") is not None
 
     def test_every_change_is_told(self, store: Store):
         store.add_users([ALICE])
 
-        store.save_user(User(name="alice", groups=("guests",)))
+        store.change_user("alice", groups=("guests",))
 
         assert store.revoked_since(0) == [Revocation(1, user="alice")]
 

@@ -22,7 +22,7 @@ from totp_gate.model import User
 
 LOOK_UPS = {
     "user": lambda s: s.user("alice"),
-    "save_user": lambda s: s.save_user(User(name="alice", disabled=True)),
+    "change_user": lambda s: s.change_user("alice", disabled=True),
     "save_password": lambda s: s.save_password("alice", "h"),
     "remove_user": lambda s: s.remove_user("alice"),
     "authenticators": lambda s: s.authenticators("alice"),
@@ -45,6 +45,8 @@ LOOK_UPS = {
     "forget_expired": lambda s: s.forget_expired(idle_before=9, created_before=9),
     "revoked_since": lambda s: s.revoked_since(0),
     "last_revocation": lambda s: s.last_revocation(),
+    "links": lambda s: s.links("alice"),
+    "remove_links": lambda s: s.remove_links("alice"),
     "add_link": lambda s: s.add_link(link("l2")),
     "take_link": lambda s: s.take_link("l1", now=START),
     "spend_recovery": lambda s: s.spend_recovery("alice", "r1", now=START),
@@ -63,7 +65,7 @@ LOOK_UPS = {
     "add_hand_off": lambda s: s.add_hand_off(handoff()),
     "take_hand_off": lambda s: s.take_hand_off("d1", now=START),
     "add_event": lambda s: s.add_event(happened()),
-    "events": lambda s: s.events("alice"),
+    "events": lambda s: s.events("alice", event="login", outcome="failure"),
 }
 
 

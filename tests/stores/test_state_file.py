@@ -205,7 +205,6 @@ class TestContents:
         canary = b"canary-canary-canary"
         store = open_file()
         store.add_users([User(name="alice", totp_secret=canary)])
-        store.save_user(User(name="alice", totp_secret=canary))
 
         for file in state.parent.iterdir():
             assert canary not in file.read_bytes()

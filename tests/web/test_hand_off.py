@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from threading import Barrier
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -403,7 +402,7 @@ class TestACodeThatDoesNotArrive:
     def test_of_a_user_who_was_disabled(self, house, at_home, code):
         store = house.accounts.store
         user = store.user("alice")
-        store.save_user(replace(user, disabled=True))
+        store.change_user(user.name, disabled=True)
 
         self.refused(house, at_home, code, "session-over")
 

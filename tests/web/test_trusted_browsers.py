@@ -325,8 +325,8 @@ def enroll_by_link(house, alice, browser):
 
 def disable(house, alice, browser):
     store = house.accounts.store
-    store.save_user(replace(store.user("alice"), disabled=True))
-    store.save_user(replace(store.user("alice"), disabled=False))
+    store.change_user("alice", disabled=True)
+    store.change_user("alice", disabled=False)
     return alice
 
 

@@ -7,9 +7,11 @@ import click
 from totp_gate.cli.output import iso, json_option, local, print_json, print_table
 from totp_gate.cli.parts import Parts, pass_parts
 from totp_gate.model import Event, canonical_name
+from totp_gate.stores.base import Sought
 from totp_gate.telemetry.inventory import EVENTS
 
 _MOST = 1000
+_KEPT = sorted(name for name, kind in EVENTS.items() if kind.kept)
 lines_option = click.option(
     "--lines",
     type=click.IntRange(1, _MOST),
@@ -47,7 +49,7 @@ def tail(parts: Parts, lines: int, as_json: bool) -> None:
 
 @audit.command("search")
 @click.option("--user", "name", metavar="NAME", help="Only events of NAME.")
-@click.option("--event", "kind", type=click.Choice(sorted(EVENTS)), help="Only these.")
+@click.option("--event", "kind", type=click.Choice(_KEPT), help="Only these.")
 @click.option(
     "--outcome", type=click.Choice(["success", "failure"]), help="Only these."
 )
@@ -70,18 +72,19 @@ def search(
     Example: totp-gate audit search --user alice --outcome failure
     """
     wanted = None if name is None else canonical_name(name)
-    found = [
-        event
-        for event in parts.accounts.store.events(wanted, limit=_MOST * 100)
-        if kind in {None, event.event}
-        and outcome in {None, event.outcome}
-        and address in {None, event.address}
-    ]
-    _print(found[:lines], as_json=as_json)
+    alike: Sought = {}
+    if kind is not None:
+        alike["event"] = kind
+    if outcome is not None:
+        alike["outcome"] = outcome
+    if address is not None:
+        alike["address"] = address
+    found = parts.accounts.store.events(wanted, limit=lines, **alike)
+    _print(found, as_json=as_json)
 
 
 def _print(newest_first: list[Event], *, as_json: bool) -> None:
-    events = [event for event in reversed(newest_first) if event.user]
+    events = newest_first[::-1]
     if as_json:
         print_json([_described(event) for event in events])
         return

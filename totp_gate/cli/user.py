@@ -306,6 +306,6 @@ def import_users(
 
 def _set_disabled(parts: Parts, found: User, *, disabled: bool) -> None:
     state = "disabled" if disabled else "enabled"
-    parts.accounts.store.save_user(replace(found, disabled=disabled))
+    parts.accounts.store.change_user(found.name, disabled=disabled)
     parts.record(found.name, f"user-{state}")
     click.echo(f"{found.name}: {state}")

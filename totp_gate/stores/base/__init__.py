@@ -25,6 +25,7 @@ from totp_gate.stores.base.people import (
     RecoveryRecords,
     Rotation,
     TokenRecords,
+    UserChange,
     UserRecords,
 )
 from totp_gate.stores.base.traffic import (
@@ -32,9 +33,10 @@ from totp_gate.stores.base.traffic import (
     EventRecords,
     HandOffRecords,
     SessionRecords,
+    Sought,
 )
 
-__all__ = ["Rotation", "Store"]
+__all__ = ["Rotation", "Sought", "Store", "UserChange"]
 
 
 class Store(

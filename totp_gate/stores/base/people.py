@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypedDict, Unpack
 
 from totp_gate.model import AppToken, Authenticator, Browser, HeldRequest, Link, User
 
 Rotation = Literal["rotated", "grace", "replayed", "unknown"]
+
+
+class UserChange(TypedDict, total=False):
+    """What may change of a user besides the password (fields of ``User``)."""
+
+    groups: tuple[str, ...]
+    display: str
+    email: str
+    disabled: bool
 
 
 class UserRecords(Protocol):
@@ -21,20 +30,23 @@ class UserRecords(Protocol):
         """Return all users of the store, by name."""
         ...
 
-    def add_users(self, users: Sequence[User]) -> None:
-        """Add *users*, all or none; who has no ``credential`` is given one.
+    def add_users(self, users: Sequence[User], *, links: Sequence[Link] = ()) -> None:
+        """Add *users* and their one-time *links*, all or nothing.
+
+        Who has no ``credential`` is given one. Links that were made for these names
+        before die.
 
         Raises:
             Conflict: one of the names is taken; the text names it.
         """
         ...
 
-    def save_user(self, user: User) -> bool:
-        """Replace what is known of ``user.name``; False: not there.
+    def change_user(self, name: str, **change: Unpack[UserChange]) -> bool:
+        """Change what is named of the user *name*; False: not there.
 
-        Its hash, credential and creation time stay.
-        Becoming disabled ends the user's sessions and trusted browsers. Every change is
-        felt by sessions that are remembered elsewhere (feed).
+        All else stays as it is, whoever changes it at the same time. Becoming disabled
+        ends the user's sessions, trusted browsers and links. Every change is felt by
+        sessions that are remembered elsewhere (feed).
         """
         ...
 
@@ -122,6 +134,14 @@ class LinkRecords(Protocol):
 
     def link(self, digest: str) -> Link | None:
         """Return the link, expired or not; None: never made, replaced or used up."""
+        ...
+
+    def links(self, user: str) -> list[Link]:
+        """Return the unused links of *user*, expired or not, newest first."""
+        ...
+
+    def remove_links(self, user: str) -> int:
+        """Delete the unused links of *user*; how many."""
         ...
 
     def take_link(self, digest: str, *, now: float) -> Link | None:

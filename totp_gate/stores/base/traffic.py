@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, TypedDict, Unpack
 
 from totp_gate.model import Count, Event, HandOff, Revocation, Session
 
@@ -145,6 +145,14 @@ class CountRecords(Protocol):
         ...
 
 
+class Sought(TypedDict, total=False):
+    """What events are looked for by (fields of ``Event``)."""
+
+    event: str
+    outcome: str
+    address: str
+
+
 class EventRecords(Protocol):
     """Recent events of each account."""
 
@@ -159,6 +167,15 @@ class EventRecords(Protocol):
         """
         ...
 
-    def events(self, user: str | None = None, *, limit: int = 50) -> list[Event]:
-        """Return the newest events of *user* (None: of everybody), newest first."""
+    def events(
+        self, user: str | None = None, *, limit: int = 50, **alike: Unpack[Sought]
+    ) -> list[Event]:
+        """Return the newest events of *user*, newest first.
+
+        Args:
+            user: canonical name; None: of everybody. What is kept for nobody, under the
+                empty name, is only there by that name.
+            limit: how many at the most, of those that fit.
+            alike: what they must have in common.
+        """
         ...

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from sqlalchemy import ColumnElement, Delete, and_, delete, insert, select
 
 from totp_gate.model import Event
+from totp_gate.stores.base import Sought
 from totp_gate.stores.schema import events
 from totp_gate.stores.sql.part import Part
 
@@ -27,15 +30,17 @@ class EventPart(Part):
                 writing.connection.execute(_all_but_newest(alike, kind))
             writing.connection.execute(_all_but_newest(keep, theirs))
 
-    def events(self, user: str | None = None, *, limit: int = 50) -> list[Event]:
+    def events(
+        self, user: str | None = None, *, limit: int = 50, **alike: Unpack[Sought]
+    ) -> list[Event]:
         """Return the newest events of *user* (None: of everybody), newest first."""
+        whose = events.c.user != "" if user is None else events.c.user == user
         wanted = (
             select(*(events.c[name] for name in _FIELDS))
+            .where(whose, *(events.c[name] == value for name, value in alike.items()))
             .order_by(events.c.number.desc())
             .limit(limit)
         )
-        if user is not None:
-            wanted = wanted.where(events.c.user == user)
         with self._read() as connection:
             return [Event(**row._mapping) for row in connection.execute(wanted)]
 

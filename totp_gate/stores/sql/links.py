@@ -12,7 +12,12 @@ from totp_gate.stores.schema import links, recovery, storable
 from totp_gate.stores.sql import dialect
 from totp_gate.stores.sql.authenticators import add_factor, lock_of
 from totp_gate.stores.sql.database import Writing
-from totp_gate.stores.sql.part import Part, change_password_of, values
+from totp_gate.stores.sql.part import (
+    Part,
+    change_password_of,
+    forget_links_of,
+    values,
+)
 
 
 class LinkPart(Part):
@@ -34,6 +39,21 @@ class LinkPart(Part):
         with self._read() as connection:
             wanted = select(links).where(links.c.digest == digest)
             return _link(connection.execute(wanted).one_or_none())
+
+    def links(self, user: str) -> list[Link]:
+        """Return the unused links of *user*, expired or not, newest first."""
+        wanted = (
+            select(links)
+            .where(links.c.user == user)
+            .order_by(links.c.created.desc(), links.c.digest)
+        )
+        with self._read() as connection:
+            return [Link(**row._mapping) for row in connection.execute(wanted)]
+
+    def remove_links(self, user: str) -> int:
+        """Delete the unused links of *user*; how many."""
+        with self._write() as writing:
+            return forget_links_of(writing, user)
 
     def take_link(self, digest: str, *, now: float) -> Link | None:
         """Use the link up; the link for the one caller that was first, else None."""

@@ -70,3 +70,10 @@ def forget_browsers_of(writing: Writing, user: str) -> int:
     table = schema.browsers
     gone = writing.connection.execute(delete(table).where(table.c.user == user))
     return gone.rowcount
+
+
+def forget_links_of(writing: Writing, user: str) -> int:
+    """Delete the unused one-time links of *user*; how many."""
+    table = schema.links
+    gone = writing.connection.execute(delete(table).where(table.c.user == user))
+    return gone.rowcount

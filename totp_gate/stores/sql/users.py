@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from sqlalchemy import Row, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from totp_gate.errors import Conflict
-from totp_gate.model import User
+from totp_gate.model import Link, User
 from totp_gate.stores import schema
-from totp_gate.stores.schema import events, links, tokens
+from totp_gate.stores.base import UserChange
+from totp_gate.stores.schema import events, tokens
 from totp_gate.stores.sql.authenticators import remove_factors_of
+from totp_gate.stores.sql.database import Writing
 from totp_gate.stores.sql.part import (
     Part,
     change_password_of,
     end_sessions_of,
     forget_browsers_of,
+    forget_links_of,
     new_credential,
     values,
 )
@@ -42,8 +45,8 @@ class UserPart(Part):
             rows = connection.execute(select(_TABLE).order_by(_TABLE.c.name)).all()
         return [_user(row) for row in rows]
 
-    def add_users(self, users: Sequence[User]) -> None:
-        """Add *users*, all or none; ``Conflict`` names one that is taken."""
+    def add_users(self, users: Sequence[User], *, links: Sequence[Link] = ()) -> None:
+        """Add *users* and *links*, or nothing; ``Conflict`` names one that is taken."""
         names: set[str] = set()
         with self._write() as writing:
             for user in users:
@@ -59,22 +62,24 @@ class UserPart(Part):
             except IntegrityError as error:  # PostgreSQL: added by another meanwhile
                 listed = ", ".join(sorted(names))
                 raise Conflict(f"there is already a user of {listed}") from error
+            _replace_links(writing, users, links)
 
-    def save_user(self, user: User) -> bool:
-        """Replace what is known of ``user.name`` but the password; False: not there."""
-        known = _values(user)
-        for kept in ("name", "password_hash", "credential", "created"):
-            del known[kept]
+    def change_user(self, name: str, **change: Unpack[UserChange]) -> bool:
+        """Change what is named of the user *name*; False: not there."""
+        new: dict[str, Any] = {**change}
+        if "groups" in change:
+            new["groups"] = json.dumps(list(change["groups"]))
         with self._write() as writing:
-            saved = writing.connection.execute(
-                update(_TABLE).where(_TABLE.c.name == user.name).values(known)
+            changed = writing.connection.execute(
+                update(_TABLE).where(_TABLE.c.name == name).values(new)
             )
-            if not saved.rowcount:
+            if not changed.rowcount:
                 return False
-            if user.disabled:
-                end_sessions_of(writing, user.name)
-                forget_browsers_of(writing, user.name)
-            writing.announce(("", user.name))
+            if change.get("disabled"):
+                end_sessions_of(writing, name)
+                forget_browsers_of(writing, name)
+                forget_links_of(writing, name)
+            writing.announce(("", name))
         return True
 
     def save_password(self, name: str, password_hash: str, *, keep: str = "") -> bool:
@@ -104,10 +109,24 @@ class UserPart(Part):
                 return False
             remove_factors_of(writing, name)
             end_sessions_of(writing, name)
-            for table in (links, events, tokens):
+            forget_links_of(writing, name)
+            for table in (events, tokens):
                 writing.connection.execute(delete(table).where(table.c.user == name))
             writing.announce(("", name))
         return True
+
+
+def _replace_links(
+    writing: Writing, users: Sequence[User], links: Sequence[Link]
+) -> None:
+    """Add *links*; what was made for the names of *users* before dies."""
+    table = schema.links
+    connection = writing.connection
+    if users:
+        before = delete(table).where(table.c.user == bindparam("wanted"))
+        connection.execute(before, [{"wanted": user.name} for user in users])
+    if links:
+        connection.execute(insert(table), [values(table, link) for link in links])
 
 
 def _values(user: User) -> dict[str, Any]:
