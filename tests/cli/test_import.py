@@ -81,8 +81,10 @@ def test_weak_hashes_are_named_and_refused(
         pytest.param("name\n", "no user", id="nothing but a heading"),
         pytest.param("name,password\na,b\n", "name the columns", id="clear passwords"),
         pytest.param("name,name\na,b\n", "name the columns", id="a column twice"),
-        pytest.param("name,email\nbob\n", "Line 2 has not 2", id="a cell too few"),
-        pytest.param("name,email\na,b,c\n", "Line 2 has not 2", id="a cell too many"),
+        pytest.param("name,email\nbob\n", "line 2: there are not 2", id="too few"),
+        pytest.param("name,email\na,b,c\n", "line 2: there are not 2", id="too many"),
+        pytest.param("name;email\na;b\n", "semicolons between the", id="semicolons"),
+        pytest.param('"name"\temail\na\tb\n', "tabs between the", id="tabs"),
         pytest.param('name\n"bob\n', "no CSV", id="an open quote"),
         pytest.param("alice\n", "not name:hash", id="no hash"),
         pytest.param("name\nbob\nBOB\n", "line 3: bob is the same", id="twice"),
@@ -97,6 +99,73 @@ def test_a_file_with_mistakes_changes_nothing(
 ):
     assert words in terminal.refused("user", "import", "-", input=text)
     assert names(terminal) == []
+
+
+def test_all_that_is_wrong_is_said_at_once(alice: Terminal):
+    text = "name,email\nALICE,\nbob\ncarol,carol\ndora,\nDora,\n"
+
+    complaint = alice.refused("user", "import", "-", input=text)
+
+    assert [line.partition(":")[0] for line in complaint.splitlines()[1:]] == [
+        "line 2",
+        "line 3",
+        "line 4",
+        "line 6",
+    ]
+    assert "there is a user called alice (store)" in complaint
+
+
+def test_all_lines_of_an_htpasswd_file_are_judged(terminal: Terminal):
+    complaint = terminal.refused(
+        "user", "import", "-", input="bob\neve:secret\ncarol:\n"
+    )
+
+    assert "line 1: is not name:hash" in complaint
+    assert "line 2: the password hash of eve is plain text" in complaint
+    assert "line 3: is not name:hash" in complaint
+    assert "For CSV, the first line must name the columns" in complaint
+
+
+@pytest.mark.parametrize("words", [[], ["--json"]], ids=["text", "json"])
+def test_what_is_interrupted_leaves_nobody_behind(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, words: list[str]
+):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("totp_gate.stores.sql.users._replace_links", interrupted)
+        result = terminal.run("user", "import", "-", "--links", *words, input=CSV)
+
+    assert result.exit_code == 1
+    assert names(terminal) == []
+
+
+def test_links_that_cannot_be_printed_leave_nobody_behind(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+):
+    def full(text: str = "", *, err: bool = False) -> None:
+        if not err:
+            raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("totp_gate.cli.joining.click.echo", full)
+        complaint = terminal.refused("user", "import", "-", "--links", input=CSV)
+
+    assert "No space left" in complaint
+    assert names(terminal) == []
+
+
+def test_a_name_that_was_taken_meanwhile_voids_the_links(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+):
+    terminal.do("user", "add", "bob", "--no-link")
+    with monkeypatch.context() as patch:
+        patch.setattr("totp_gate.cli.people.taken", lambda parts: {})
+        complaint = terminal.refused("user", "import", "-", "--links", input=CSV)
+
+    assert "Nothing was imported; no link above works" in complaint
+    assert names(terminal) == ["bob"]
 
 
 def test_a_file_that_is_no_text_changes_nothing(terminal: Terminal):
@@ -136,12 +205,27 @@ def test_everybody_gets_a_link_of_their_own(terminal: Terminal):
     assert links["bob"]["purpose"] == "password-and-authenticator"
     assert links["alice"]["purpose"] == "authenticator"
     assert len({each["link"] for each in links.values()}) == 3
+    assert {each["expires"][:2] for each in links.values()} == {"20"}
+
+
+def test_links_of_an_import_work(terminal: Terminal):
+    told = terminal.do("user", "import", "-", "--links", input=CSV)
+
+    name, link = told.splitlines()[1].split("\t")
+    accounts = terminal.open()
+    secret = link.rpartition("/")[2]
+    found = accounts.enrollment.look_up(secret, now=terminal.clock())
+    accounts.store.close()
+    assert name == "bob"
+    assert found is not None
+    assert found.user == "bob"
 
 
 def test_ten_thousand_users_come_with_progress(terminal: Terminal):
     lines = "name\n" + "".join(f"user{number}\n" for number in range(10_000))
-    result = terminal.run("user", "import", "-", input=lines)
+    result = terminal.run("user", "import", "-", "--links", input=lines)
 
-    assert result.stdout == "imported: 10000\nwith a password: 0\n"
+    assert result.stdout.endswith("imported: 10000\nwith a password: 0\n")
+    assert result.stdout.count("/enroll/") == 10_000
     assert "read 1000 of 10000" in result.stderr
-    assert "read 10000 of 10000" in result.stderr
+    assert "made a link for 10000 of 10000" in result.stderr

@@ -39,6 +39,27 @@ def test_every_command_explains_itself_and_gives_an_example(
     assert "totp-gate" in told.partition("Options:")[0].partition("\n\n")[2]
 
 
+ONLY_FOR_PEOPLE = {"demo", "serve", "config"}
+"""They run until they are stopped, or print what belongs into a file."""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        words
+        for words, command in ALL.items()
+        if words
+        and words[0] not in ONLY_FOR_PEOPLE
+        and not isinstance(command, click.Group)
+    ],
+    ids=" ".join,
+)
+def test_whatever_tells_something_tells_programs_too(words: tuple[str, ...]):
+    options = [option for each in ALL[words].params for option in each.opts]
+
+    assert "--json" in options
+
+
 def test_no_secret_can_stand_on_a_command_line():
     secret = ("password", "secret", "seed", "key")
     taking = [

@@ -57,12 +57,19 @@ def test_the_sessions_of_a_user_end(signed_in: Terminal):
     assert "2 session(s)" in signed_in.do("session", "revoke", "Alice")
 
     assert users(signed_in) == ["bob"]
-    assert "alice has no session" in signed_in.refused("session", "revoke", "alice")
+
+
+def test_who_is_not_signed_in_is_told_from_who_is_not_there(signed_in: Terminal):
+    signed_in.do("user", "add", "carol", "--no-link")
+
+    assert "carol has no session" in signed_in.refused("session", "revoke", "carol")
+    assert "no user called eve" in signed_in.refused("session", "revoke", "eve")
 
 
 def test_one_session_ends(signed_in: Terminal):
-    signed_in.do("session", "revoke", "--session", "ab1111111111")
+    words = ["session", "revoke", "--session", "ab1111111111"]
 
+    assert signed_in.json(*words) == {"name": "alice", "ended": 1}
     assert users(signed_in) == ["alice", "bob"]
 
 

@@ -173,8 +173,9 @@ def test_everything_of_a_user_is_shown_but_no_secret(alice: Terminal):
     shown = alice.json("user", "show", "Alice")
 
     assert shown["state"] == "ready"
-    assert shown["password"] == "argon2id"
-    assert shown["sessions"] == 1
+    assert shown["password"] is True
+    assert shown["password_scheme"] == "argon2id"
+    assert len(shown["sessions"]) == 1
     assert shown["authenticators"][0]["name"] == "Phone"
     assert shown["events"][0]["event"] == "user-added"
     text = alice.do("user", "show", "alice")
@@ -182,6 +183,140 @@ def test_everything_of_a_user_is_shown_but_no_secret(alice: Terminal):
     for told in (text, str(shown)):
         assert "$argon2id" not in told
         assert "s1.k" not in told
+
+
+def test_only_browsers_that_stand_for_a_code_are_shown_as_trusted(alice: Terminal):
+    write_settings(alice.folder, '[second_factor]\ntrusted_device = "30d"\n')
+    accounts = alice.open()
+    user = accounts.store.user("alice")
+    for agent, trust in (("Known", False), ("Trusted", True)):
+        visitor = Visitor(address="192.0.2.9", agent=agent)
+        accounts.browsers.remember(None, user, visitor, now=alice.clock(), trust=trust)
+    accounts.store.close()
+
+    shown = alice.json("user", "show", "alice")
+
+    assert [each["agent"] for each in shown["trusted_browsers"]] == ["Trusted"]
+    text = alice.do("user", "show", "alice")
+    assert "192.0.2.9  Trusted" in text
+    assert "Known" not in text
+
+
+def test_sessions_tokens_and_links_that_are_open_are_shown(alice: Terminal):
+    accounts = alice.open()
+    now = alice.clock()
+    accounts.store.add_session(
+        Session(
+            id="ab" * 32,
+            user="alice",
+            created=now - 60,
+            seen=now,
+            password_at=now,
+            address="192.0.2.7",
+            agent="Firefox \x1b[31m",
+        )
+    )
+    accounts.store.close()
+    alice.do("token", "create", "alice", "backup", "--path", "/files/*")
+    alice.do("user", "link", "alice", "--valid", "2h")
+
+    shown = alice.json("user", "show", "alice")
+    text = alice.do("user", "show", "alice")
+
+    assert shown["sessions"][0]["address"] == "192.0.2.7"
+    assert [each["name"] for each in shown["tokens"]] == ["backup"]
+    assert [each["purpose"] for each in shown["links"]] == ["authenticator"]
+    assert shown["links"][0]["expires"].startswith("20")
+    for told in ("192.0.2.7  Firefox", "backup (/files/*)", "good until"):
+        assert told in text
+    assert "\x1b" not in text
+
+    alice.clock.tick(7201)
+    assert alice.json("user", "show", "alice")["links"] == []
+
+
+def test_the_list_and_the_one_shown_say_the_same_by_the_same_name(alice: Terminal):
+    (listed,) = alice.json("user", "list")
+    shown = alice.json("user", "show", "alice")
+
+    same = [name for name in listed if name != "authenticators"]
+    assert {name: shown[name] for name in same} == {n: listed[n] for n in same}
+
+
+def test_what_is_named_is_set_and_the_rest_stays(alice: Terminal):
+    sign_in(alice, "alice")
+    words = ["user", "set", "alice"]
+    first = alice.json(*words, "--group", "staff", "--group", "ops")
+    assert first["groups"] == ["staff", "ops"]
+
+    second = alice.json(*words, "--display", "Alice A.", "--email", "a@example.com")
+
+    assert second["groups"] == ["staff", "ops"]
+    assert (second["display"], second["email"]) == ("Alice A.", "a@example.com")
+    assert sessions(alice) == ["alice"]
+    assert alice.json(*words, "--no-group", "--email", "")["groups"] == []
+    user = stored(alice, "alice")
+    assert user is not None
+    assert (user.groups, user.email, user.display) == ((), "", "Alice A.")
+    event = alice.json("user", "show", "alice")["events"][0]
+    assert event["event"] == "user-changed"
+    assert "groups: none; new email" in event["detail"]
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        pytest.param([], "Say what changes", id="nothing"),
+        pytest.param(["--group", "a", "--no-group"], "contradict", id="both"),
+        pytest.param(["--email", "nobody"], "no e-mail address", id="no address"),
+        pytest.param(["--group", "a,b"], "comma", id="no group"),
+    ],
+)
+def test_what_makes_no_sense_is_not_set(
+    alice: Terminal, words: list[str], complaint: str
+):
+    before = stored(alice, "alice")
+
+    assert complaint in alice.refused("user", "set", "alice", *words, code=2)
+    assert stored(alice, "alice") == before
+
+
+def test_a_link_that_was_not_used_can_be_withdrawn(alice: Terminal):
+    link = alice.json("user", "link", "alice")["link"]
+
+    assert alice.do("user", "link", "alice", "--withdraw") == "alice: link withdrawn\n"
+
+    assert purpose(alice, link) is None
+    newest = alice.json("user", "show", "alice")["events"][0]
+    assert newest["event"] == "link-withdrawn"
+    assert "no link" in alice.refused("user", "link", "alice", "--withdraw")
+
+
+def test_a_link_does_not_come_back_with_who_was_disabled(alice: Terminal):
+    link = alice.json("user", "link", "alice")["link"]
+    alice.do("user", "disable", "alice")
+    alice.do("user", "enable", "alice")
+
+    assert purpose(alice, link) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "fields"),
+    [
+        pytest.param(["disable", "alice"], {"disabled": True}, id="disable"),
+        pytest.param(["enable", "alice"], {"disabled": False}, id="enable"),
+        pytest.param(["unlock", "alice"], {"forgiven": False}, id="unlock"),
+        pytest.param(["passwd", "alice", "--password-stdin"], {}, id="passwd"),
+        pytest.param(["remove", "alice", "--yes"], {"removed": True}, id="remove"),
+    ],
+)
+def test_what_was_done_is_told_to_programs_too(
+    alice: Terminal, words: list[str], fields: dict[str, object]
+):
+    told = alice.json("user", *words, input="tofu-lake-river-9\n")
+
+    assert told["name"] == "alice"
+    assert fields.items() <= told.items()
 
 
 def test_a_link_keeps_the_password_unless_told_otherwise(alice: Terminal):
@@ -247,7 +382,7 @@ def test_who_lost_the_second_factor_starts_anew_with_the_password(alice: Termina
     assert sessions(alice) == []
     shown = alice.json("user", "show", "alice")
     assert shown["authenticators"] == []
-    assert shown["password"] == "argon2id"
+    assert shown["password_scheme"] == "argon2id"
 
 
 def test_failed_attempts_are_forgiven(alice: Terminal):
@@ -269,6 +404,7 @@ def test_failed_attempts_are_forgiven(alice: Terminal):
     "words",
     [
         ["disable", "carol"],
+        ["set", "carol", "--no-group"],
         ["enable", "carol"],
         ["remove", "carol", "--yes"],
         ["passwd", "carol", "--password-stdin"],
@@ -309,6 +445,7 @@ def test_an_authenticator_of_the_settings_file_is_reset_there(terminal: Terminal
         ["link", "nobody"],
         ["passwd", "nobody", "--password-stdin"],
         ["disable", "nobody"],
+        ["set", "nobody", "--no-group"],
         ["enable", "nobody"],
         ["unlock", "nobody"],
         ["remove", "nobody", "--yes"],

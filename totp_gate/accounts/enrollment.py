@@ -44,6 +44,27 @@ class Pending:
     password_hash: str = ""
 
 
+def draw_link(
+    user: str, purpose: LinkPurpose, *, now: float, life: int = LINK_LIFE
+) -> tuple[str, Link]:
+    """Return the secret part of a new link, and the link to store; nothing is stored.
+
+    Args:
+        user: canonical name.
+        now: Unix seconds.
+        life: seconds until it expires.
+    """
+    secret = secrets.token_urlsafe(24)
+    link = Link(
+        digest=digest(secret),
+        user=user,
+        purpose=purpose,
+        created=now,
+        expires=now + life,
+    )
+    return secret, link
+
+
 class Enrollment:
     """Links, drawing and confirming."""
 
@@ -79,14 +100,7 @@ class Enrollment:
         """
         if self._directory.find(user) is None:
             raise NotFound(f"there is no user called {user}")
-        secret = secrets.token_urlsafe(24)
-        link = Link(
-            digest=digest(secret),
-            user=user,
-            purpose=purpose,
-            created=now,
-            expires=now + life,
-        )
+        secret, link = draw_link(user, purpose, now=now, life=life)
         self._store.add_link(link)
         return secret, link
 

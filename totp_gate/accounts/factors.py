@@ -130,6 +130,16 @@ class Factors:
         """Return a fresh seed; nothing is stored."""
         return NewFactor(secrets.token_hex(8), otp.new_secret(), self.params, kind)
 
+    def given(
+        self, seed: bytes, params: otp.Params, *, kind: AuthenticatorKind
+    ) -> NewFactor:
+        """Return a factor for a seed that came from elsewhere; nothing is stored.
+
+        Args:
+            seed: as in the device, 16 bytes or more.
+        """
+        return NewFactor(secrets.token_hex(8), seed, params, kind)
+
     def confirm(self, factor: NewFactor, code: str, *, now: float) -> int | None:
         """Return the step or counter for which *code* confirms *factor*, or None."""
         typed = otp.clean_code(code)
@@ -145,7 +155,8 @@ class Factors:
         """Return *factor* as an authenticator of *user*, ready for the store.
 
         Args:
-            last: step or counter of the confirming code, which is thereby spent.
+            last: step or counter of the confirming code, which is thereby spent; -1:
+                there was none.
         """
         return Authenticator(
             id=factor.id,

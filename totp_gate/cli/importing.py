@@ -12,11 +12,13 @@ import click
 from pydantic import ValidationError
 
 from totp_gate.cli.parts import Refused
+from totp_gate.cli.people import clash
 from totp_gate.config.problems import translate
 from totp_gate.config.users import UserEntry
 from totp_gate.core.headers import plain
 from totp_gate.core.names import skeleton
 from totp_gate.model import User
+from totp_gate.stores.base import UserChange
 from totp_gate.users import htpasswd
 from totp_gate.users.htpasswd import weakness
 
@@ -25,7 +27,11 @@ MOST_PROBLEMS = 20
 """Problems of a file that are shown; the rest is counted."""
 
 _PROGRESS = 1000
-Row = tuple[int, Mapping[str, object]]
+_NOT_HTPASSWD = "is not name:hash"
+_NO_CSV = f"(For CSV, the first line must name the columns: {', '.join(COLUMNS)}.)"
+_OTHER_MARKS = {";": "semicolons", "\t": "tabs"}
+Row = tuple[int, Mapping[str, object] | str]
+"""Line number, and the fields that stand there or what is wrong with it."""
 
 
 def new_user(fields: Mapping[str, object], *, now: float) -> User:
@@ -40,14 +46,37 @@ def new_user(fields: Mapping[str, object], *, now: float) -> User:
     return found
 
 
+def user_change(fields: Mapping[str, object]) -> UserChange:
+    """Return what changes of a user by *fields* (groups, display, email).
+
+    Raises:
+        UsageError: one of them cannot be used.
+    """
+    new = new_user({"name": "x", **fields}, now=0)
+    change: UserChange = {}
+    if "groups" in fields:
+        change["groups"] = new.groups
+    if "display" in fields:
+        change["display"] = new.display
+    if "email" in fields:
+        change["email"] = new.email
+    return change
+
+
 def read_users(
-    octets: bytes, form: str, *, groups: Sequence[str], now: float
+    octets: bytes,
+    form: str,
+    *,
+    groups: Sequence[str],
+    now: float,
+    known: Mapping[str, User],
 ) -> list[User]:
     """Return the users of a file, which is *form* (``auto``: it shows).
 
     Args:
         groups: given to all of them besides their own.
         now: when they were made, Unix seconds.
+        known: who is there already (``people.taken``).
 
     Raises:
         Refused: something in the file cannot be used; all of that is named.
@@ -57,39 +86,41 @@ def read_users(
     except UnicodeDecodeError as error:
         line = octets.count(b"\n", 0, error.start) + 1
         raise Refused(f"The file is not UTF-8 (line {line}).") from error
-    if form == "auto":
-        form = "csv" if _looks_like_csv(text) else "htpasswd"
-    rows = list(_csv_rows(text) if form == "csv" else _htpasswd_rows(text))
-    users: list[User] = []
+    is_csv = form == "csv" or (form == "auto" and _looks_like_csv(text))
+    rows = list(_csv_rows(text) if is_csv else _htpasswd_rows(text))
+    users: dict[int, User] = {}
     problems: list[str] = []
     looks: dict[str, int] = {}
     for number, (line, fields) in enumerate(rows, start=1):
-        found = _judge(fields, groups, now)
-        if isinstance(found, User):
-            first = looks.setdefault(skeleton(found.name), line)
-            if first == line:
-                users.append(found)
-            else:
-                found = f"{found.name} is the same name as in line {first}, or looks so"
+        found = fields if isinstance(fields, str) else _judge(fields, groups, now)
         if isinstance(found, str):
-            problems.append(f"line {line}: {found}")
-        if number % _PROGRESS == 0:
-            click.echo(f"read {number} of {len(rows)}", err=True)
-    refuse(problems)
+            wrong = found
+        else:
+            users[line] = found
+            first = looks.setdefault(skeleton(found.name), line)
+            alike = f"{found.name} is the same name as in line {first}, or looks so"
+            wrong = alike if first != line else clash(found, known)
+        if wrong:
+            problems.append(f"line {line}: {wrong}")
+        progress("read", number, len(rows))
+    _refuse(problems, hint="" if is_csv else _NO_CSV)
     if not users:
         raise Refused("There is no user in the file.")
-    return users
+    return list(users.values())
 
 
-def refuse(problems: Sequence[str]) -> None:
-    """Raise for *problems* with the first of them, if there are any.
+def progress(what: str, number: int, total: int) -> None:
+    """Say on standard error how far it is, now and then."""
+    if number % _PROGRESS == 0:
+        click.echo(f"{what} {number} of {total}", err=True)
 
-    Raises:
-        Refused: there are.
-    """
+
+def _refuse(problems: Sequence[str], *, hint: str) -> None:
     if problems:
         more = len(problems) - MOST_PROBLEMS
         shown = [*problems[:MOST_PROBLEMS], *([f"... and {more} more"] * (more > 0))]
+        unread = any(each.endswith(_NOT_HTPASSWD) for each in problems)
+        shown += [hint] if hint and unread else []
         raise Refused("Nothing was imported.\n" + "\n".join(shown))
 
 
@@ -130,11 +161,19 @@ def _user(fields: Mapping[str, object], now: float) -> User | str:
 
 
 def _looks_like_csv(text: str) -> bool:
-    first = text.partition("\n")[0].strip().lower().split(",")
-    return "name" in [cell.strip(' "') for cell in first]
+    return any(_names_columns(text, mark) for mark in (",", *_OTHER_MARKS))
+
+
+def _names_columns(text: str, mark: str) -> bool:
+    """Tell whether the first line names columns, with *mark* between them."""
+    cells = text.partition("\n")[0].lower().split(mark)
+    return "name" in [cell.strip(' "\r') for cell in cells]
 
 
 def _csv_rows(text: str) -> Iterator[Row]:
+    for mark, called in _OTHER_MARKS.items():
+        if _names_columns(text, mark) and not _names_columns(text, ","):
+            raise Refused(f"There are {called} between the columns: write commas.")
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
         names = [str(name).strip().lower() for name in reader.fieldnames or ()]
@@ -148,21 +187,17 @@ def _csv_rows(text: str) -> Iterator[Row]:
         reader.fieldnames = names
         for row in reader:
             if None in row or None in row.values():
-                raise Refused(f"Line {reader.line_num} has not {len(names)} columns.")
+                yield reader.line_num, f"there are not {len(names)} columns"
+                continue
             fields: dict[str, object] = {key: row[key].strip() for key in names}
             groups = re.split(r"[;,]", row.get("groups", ""))
             fields["groups"] = [each.strip() for each in groups if each.strip()]
             yield reader.line_num, fields
     except csv.Error as error:
-        raise Refused(f"Line {reader.line_num} is no CSV: {error}.") from error
+        yield reader.line_num, f"this is no CSV from here on: {error}"
 
 
 def _htpasswd_rows(text: str) -> Iterator[Row]:
-    try:
-        for number, name, stored in htpasswd.lines(text):
-            yield number, {"name": name, "password_hash": stored}
-    except ValueError as error:
-        raise Refused(
-            f"{str(error).capitalize()}. (For CSV, the first line must name the"
-            f" columns: {', '.join(COLUMNS)}.)"
-        ) from error
+    for number, name, stored in htpasswd.lines(text):
+        fields = {"name": name, "password_hash": stored}
+        yield number, fields if stored else _NOT_HTPASSWD

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from totp_gate.cli import keyfile
-from totp_gate.cli.output import json_option, print_json, print_table
+from totp_gate.cli.output import json_option, print_json, print_table, report
 from totp_gate.cli.parts import Parts, pass_parts
 from totp_gate.errors import ConfigError, Conflict, SealBroken
 from totp_gate.model import Authenticator
@@ -37,8 +37,9 @@ def key() -> None:
 
 
 @key.command("init")
+@json_option
 @pass_parts
-def init(parts: Parts) -> None:
+def init(parts: Parts, as_json: bool) -> None:
     """Make the file of the keys, with one fresh key.
 
     What is there already is never overwritten.
@@ -48,7 +49,7 @@ def init(parts: Parts) -> None:
     """
     path = _place(parts)
     keyfile.write_new(path, keyfile.HEADING + keyfile.fresh_line(parts.now()))
-    click.echo(f"{path}: made, with one key")
+    report(f"{path}: made, with one key", {"file": str(path)}, as_json=as_json)
 
 
 @key.command("status")
@@ -83,8 +84,9 @@ def status(parts: Parts, as_json: bool) -> None:
 
 
 @key.command("rotate")
+@json_option
 @pass_parts
-def rotate(parts: Parts) -> None:
+def rotate(parts: Parts, as_json: bool) -> None:
     """Make a new key, and seal every stored secret with it.
 
     The old keys stay in the file and go on verifying and opening, so nobody is signed
@@ -102,7 +104,8 @@ def rotate(parts: Parts) -> None:
     keyfile.replace(path, keyfile.with_first(text, keyfile.fresh_line(parts.now())))
     changed, broken = _seal_anew(parts)
     parts.record("", "keys-rotated", f"{changed} secret(s) sealed anew")
-    click.echo(f"{path}: new key; {changed} stored secret(s) sealed with it")
+    done = f"{path}: new key; {changed} stored secret(s) sealed with it"
+    report(done, {"sealed": changed, "broken": broken}, as_json=as_json)
     if broken:
         click.echo(
             f"{broken} secret(s) cannot be opened with any key of the file; their"
@@ -113,8 +116,9 @@ def rotate(parts: Parts) -> None:
 
 
 @key.command("prune")
+@json_option
 @pass_parts
-def prune(parts: Parts) -> None:
+def prune(parts: Parts, as_json: bool) -> None:
     """Remove all keys but the newest.
 
     Refused while a stored secret is sealed with an old one (rotate seals them anew).
@@ -135,12 +139,14 @@ def prune(parts: Parts) -> None:
             " first: totp-gate key rotate"
         )
     if not old:
-        click.echo("nothing to remove: there is one key")
+        none = "nothing to remove: there is one key"
+        report(none, {"removed": []}, as_json=as_json)
         return
     path = parts.config.keys_file
     keyfile.replace(path, keyfile.newest_only(keyfile.read(path)))
     parts.record("", "keys-pruned", f"{len(old)} key(s) removed")
-    click.echo(f"{path}: {len(old)} old key(s) removed: {', '.join(old)}")
+    done = f"{path}: {len(old)} old key(s) removed: {', '.join(old)}"
+    report(done, {"removed": list(old)}, as_json=as_json)
     click.echo(_RELOAD, err=True)
 
 

@@ -7,10 +7,11 @@ from typing import Any, TypeVar
 
 import click
 
+from totp_gate.accounts.enrollment import draw_link
 from totp_gate.cli.output import iso, local, print_fields, print_json
 from totp_gate.cli.parts import Parts
 from totp_gate.config.durations import Duration
-from totp_gate.model import LinkPurpose, User
+from totp_gate.model import Link, LinkPurpose, User
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -46,19 +47,48 @@ def new_link(
         life: seconds until it expires.
         new_password: it sets a password also for who has one.
     """
-    purpose: LinkPurpose = "authenticator"
-    if found.source == "store" and (new_password or not found.password_hash):
-        purpose = "password-and-authenticator"
-    address, made = parts.link(found.name, purpose, life)
-    return {"link": address, "purpose": purpose, "expires": made.expires}
+    purpose = _purpose(found, new_password=new_password)
+    secret, made = parts.accounts.enrollment.make_link(
+        found.name, purpose, now=parts.now(), life=life
+    )
+    return _told(parts, secret, made)
 
 
-def tell(what: str, name: str, link: dict[str, Any], *, as_json: bool) -> None:
+def drawn_link(parts: Parts, new: User, life: int) -> tuple[Link, dict[str, Any]]:
+    """Return a link for somebody who is added with it, and what is told about it.
+
+    Args:
+        life: seconds until it expires.
+    """
+    secret, link = draw_link(new.name, _purpose(new), now=parts.now(), life=life)
+    return link, _told(parts, secret, link)
+
+
+def for_programs(told: dict[str, Any]) -> dict[str, Any]:
+    """Return what is *told* about a link, as it stands in JSON."""
+    fields = {key.replace(" ", "_"): value for key, value in told.items()}
+    return {**fields, "expires": iso(told.get("expires"))}
+
+
+def tell(what: str, name: str, told: dict[str, Any], *, as_json: bool) -> None:
     """Print what was done to the user *name*, and the link that came of it, if any."""
-    expires = link.get("expires")
     if as_json:
-        fields = {key.replace(" ", "_"): value for key, value in link.items()}
-        print_json({"name": name, **fields, "expires": iso(expires)})
+        print_json({"name": name, **for_programs(told)})
         return
-    shown = {**link, "expires": local(expires)} if expires else link
+    expires = told.get("expires")
+    shown = {**told, "expires": local(expires)} if expires else told
     print_fields([(what, name), *shown.items()])
+
+
+def _purpose(user: User, *, new_password: bool = False) -> LinkPurpose:
+    if user.source == "store" and (new_password or not user.password_hash):
+        return "password-and-authenticator"
+    return "authenticator"
+
+
+def _told(parts: Parts, secret: str, link: Link) -> dict[str, Any]:
+    return {
+        "link": parts.address(secret),
+        "purpose": link.purpose,
+        "expires": link.expires,
+    }

@@ -6,7 +6,7 @@ import io
 import json
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import IO, Any, TypeVar
 
@@ -29,6 +29,21 @@ def json_option(command: Command) -> Command:
 def print_json(value: object) -> None:
     """Print *value* as JSON."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def report(text: str, fields: Mapping[str, object], *, as_json: bool) -> None:
+    """Print what was done: *text* for people, or *fields* for programs."""
+    if as_json:
+        print_json(dict(fields))
+    else:
+        click.echo(text)
+
+
+def print_section(title: str, lines: Sequence[str]) -> None:
+    """Print *lines* below *title*, or that there are none."""
+    click.echo(f"{title}:" if lines else f"{title}: none")
+    for line in lines:
+        click.echo(f"  {plain(line, 4096).rstrip()}")
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

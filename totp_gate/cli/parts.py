@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from totp_gate.errors import ConfigError, Conflict, GateError, NotFound
-from totp_gate.model import Link, LinkPurpose, User, canonical_name
+from totp_gate.model import User, canonical_name
 
 if TYPE_CHECKING:
     from totp_gate.app import Accounts
@@ -148,18 +148,10 @@ class Parts:
             )
         return user
 
-    def link(self, name: str, purpose: LinkPurpose, life: int) -> tuple[str, Link]:
-        """Return the address of a new one-time link for *name*, and the link.
-
-        Args:
-            name: canonical name.
-            life: seconds until it expires.
-        """
-        secret, link = self.accounts.enrollment.make_link(
-            name, purpose, now=self.now(), life=life
-        )
+    def address(self, secret: str) -> str:
+        """Return where the one-time link with this secret part leads."""
         origin = self.config.origins[0].text
-        return f"{origin}{self.config.gate.prefix}/enroll/{secret}", link
+        return f"{origin}{self.config.gate.prefix}/enroll/{secret}"
 
     def record(self, name: str, event: str, detail: str = "") -> None:
         """Write into the audit, and the events of the account *name*, what was done.

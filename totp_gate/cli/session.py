@@ -5,7 +5,14 @@ from __future__ import annotations
 import click
 
 from totp_gate.cli.asking import confirm
-from totp_gate.cli.output import iso, json_option, local, print_json, print_table
+from totp_gate.cli.output import (
+    iso,
+    json_option,
+    local,
+    print_json,
+    print_table,
+    report,
+)
 from totp_gate.cli.parts import Parts, pass_parts
 from totp_gate.core.sessions import is_live
 from totp_gate.errors import Conflict, NotFound
@@ -64,9 +71,16 @@ def list_sessions(parts: Parts, name: str | None, as_json: bool) -> None:
 )
 @click.option("--all", "everybody", is_flag=True, help="The sessions of everybody.")
 @click.option("--yes", is_flag=True, help="Do not ask (--all does).")
+@json_option
 @pass_parts
 def revoke(
-    parts: Parts, user: str | None, reference: str | None, everybody: bool, yes: bool
+    parts: Parts,
+    *,
+    user: str | None,
+    reference: str | None,
+    everybody: bool,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """End every session of USER, one session, or all there are.
 
@@ -83,19 +97,25 @@ def revoke(
         confirm("Sign everybody out?", yes=yes)
         ended = store.end_sessions(None)
         parts.record("", "sessions-revoked", f"{ended} session(s) of everybody")
-        click.echo(f"everybody: {ended} session(s) ended")
+        report(
+            f"everybody: {ended} session(s) ended", {"ended": ended}, as_json=as_json
+        )
     elif reference is not None:
         found = _named(parts, reference)
         store.end_session(found.id)
         parts.record(found.user, "sessions-revoked", "one session")
-        click.echo(f"{found.user}: session {found.id[:REFERENCE]} ended")
+        done = f"{found.user}: session {found.id[:REFERENCE]} ended"
+        report(done, {"name": found.user, "ended": 1}, as_json=as_json)
     elif user is not None:
         name = canonical_name(user)
         ended = store.end_sessions(name)
         if not ended:
+            # Where the settings lost a user, there may be sessions of nobody: ended.
+            parts.user(name)
             raise NotFound(f"{name} has no session; see totp-gate session list")
         parts.record(name, "sessions-revoked", f"{ended} session(s)")
-        click.echo(f"{name}: {ended} session(s) ended")
+        done = f"{name}: {ended} session(s) ended"
+        report(done, {"name": name, "ended": ended}, as_json=as_json)
 
 
 def described(session: Session) -> dict[str, object]:

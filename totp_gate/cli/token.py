@@ -13,6 +13,7 @@ from totp_gate.cli.output import (
     print_fields,
     print_json,
     print_table,
+    report,
 )
 from totp_gate.cli.parts import Parts, pass_parts
 from totp_gate.config.durations import seconds
@@ -95,8 +96,8 @@ def create(
         [
             ("Token", text),
             ("ID", made.id),
-            ("Scope", _scope(made)),
-            ("Expires", _expiry(made)),
+            ("Scope", scope(made)),
+            ("Expires", expiry(made)),
         ]
     )
 
@@ -123,8 +124,8 @@ def list_tokens(parts: Parts, name: str | None, as_json: bool) -> None:
             each.id,
             each.user,
             each.name,
-            _scope(each),
-            _expiry(each),
+            scope(each),
+            expiry(each),
             local(each.used),
         )
         for each in found
@@ -134,8 +135,9 @@ def list_tokens(parts: Parts, name: str | None, as_json: bool) -> None:
 
 @token.command("revoke")
 @click.argument("id")
+@json_option
 @pass_parts
-def revoke(parts: Parts, id: str) -> None:
+def revoke(parts: Parts, id: str, as_json: bool) -> None:
     """Revoke the token ID, as `list` names it.
 
     \b
@@ -147,7 +149,8 @@ def revoke(parts: Parts, id: str) -> None:
     if found is None or not tokens.revoke(found.id):
         raise NotFound(f"there is no token {id}; see totp-gate token list")
     parts.record(found.user, "token-revoked", f"{found.id}, {found.name}")
-    click.echo(f"{found.user}: token {found.id} revoked")
+    done = f"{found.user}: token {found.id} revoked"
+    report(done, {"name": found.user, "revoked": found.id}, as_json=as_json)
 
 
 def described(one: AppToken) -> dict[str, object]:
@@ -177,9 +180,11 @@ def _until(text: str, now: float) -> float:
     return now + length
 
 
-def _expiry(one: AppToken) -> str:
+def expiry(one: AppToken) -> str:
+    """Return until when *one* is good, for people."""
     return "never" if math.isinf(one.expires) else local(one.expires)
 
 
-def _scope(one: AppToken) -> str:
+def scope(one: AppToken) -> str:
+    """Return where *one* is good, for people."""
     return " ".join([*one.methods, *one.paths, *one.networks]) or "everything"

@@ -100,10 +100,14 @@ EVENTS: dict[str, Kind] = {
     "user-added": Kind("A command added the user", kept=True),
     "users-imported": Kind("A command added all users of a file"),
     "user-removed": Kind("A command removed the user and all that was theirs"),
+    "user-changed": Kind(
+        "A command changed groups, display name or address", kept=True
+    ),
     "user-disabled": Kind("A command keeps the user out", kept=True, told=True),
     "user-enabled": Kind("A command lets the user in again", kept=True, told=True),
     "user-unlocked": Kind("A command forgave failed attempts", kept=True),
     "link-made": Kind("A command made a one-time link", kept=True, told=True),
+    "link-withdrawn": Kind("A command withdrew a one-time link", kept=True),
     "password-set": Kind("A command set the password", kept=True, told=True),
     "second-factor-reset": Kind(
         "A command removed every second factor and made a link", kept=True, told=True

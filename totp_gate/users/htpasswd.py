@@ -31,16 +31,13 @@ _WEAK = (
 def lines(text: str) -> Iterator[tuple[int, str, str]]:
     """Yield line number, name and hash of each user in *text*.
 
-    Raises:
-        ValueError: a line is not ``name:hash``; the text names it.
+    Of a line that is not ``name:hash`` the hash is empty.
     """
     for number, line in enumerate(text.split("\n"), start=1):
         content = line.strip()
         if not content or content.startswith("#"):
             continue
-        name, colon, stored = content.partition(":")
-        if not colon or not stored:
-            raise ValueError(f"line {number} is not name:hash")
+        name, _, stored = content.partition(":")
         yield number, name, stored
 
 
@@ -91,7 +88,9 @@ class HtpasswdUsers:
             name = canonical_name(typed)
             wrong = refusal(name)
             weak = weakness(stored)
-            if wrong:
+            if not stored:
+                yield f"line {number} is not name:hash"
+            elif wrong:
                 yield f"line {number}: the name {wrong}"
             elif name in self._users:
                 yield f"line {number}: {name} is there twice; remove one"
