@@ -13,7 +13,8 @@
         assert "alice" in page.text
 
 Everything is real (settings, keys, state, pages, codes) but for two things: the clock
-stands still until it is told to tick, and passwords are hashed cheaply.
+stands still until it is told to tick, and passwords are hashed cheaply. All of it is
+shown in ``docs/testing.md``.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from werkzeug.test import Client, EnvironBuilder, TestResponse
 
@@ -34,7 +35,7 @@ from totp_gate.config import load_config
 from totp_gate.core import otp
 from totp_gate.core.keys import new_line
 from totp_gate.core.passwords import Profile
-from totp_gate.model import User
+from totp_gate.model import AuthenticatorKind, User
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -67,11 +68,15 @@ class Person:
 
     Attributes:
         seed: shared secret of the authenticator; empty: none is enrolled.
+        kind: its codes go by the clock (``totp``) or by a counter (``hotp``).
+        device: its id.
     """
 
     name: str
     password: str
     seed: bytes = b""
+    kind: AuthenticatorKind = "totp"
+    device: str = ""
 
 
 class Browser(Client):
@@ -122,6 +127,14 @@ class Installation:
         self.app = app
         self.gate = self._open()
 
+    def __enter__(self) -> Self:
+        """Return the installation, which is closed at the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the state."""
+        self.accounts.store.close()
+
     @property
     def accounts(self) -> Any:
         """The use cases and backends of the gate (``totp_gate.app.Accounts``)."""
@@ -139,9 +152,16 @@ class Installation:
         *,
         groups: Iterable[str] = (),
         enrolled: bool = True,
+        kind: AuthenticatorKind = "totp",
         **known: Any,
     ) -> Person:
-        """Add a user to the store, by default with an authenticator."""
+        """Add a user to the store, by default with an authenticator.
+
+        Args:
+            name: as ``model.canonical_name`` spells it.
+            kind: its codes go by the clock (``totp``) or by a counter (``hotp``).
+            known: ``display``, ``email``, ``disabled``.
+        """
         accounts = self.accounts
         hashed = accounts.passwords.hash(password)
         user = User(
@@ -154,18 +174,28 @@ class Installation:
         accounts.store.add_users([user])
         if not enrolled:
             return Person(name, password)
-        factor = accounts.factors.draw()
+        factor = accounts.factors.draw(kind=kind)
         ready = accounts.factors.sealed(
             factor, name, name="test", last=-1, now=self.clock()
         )
         accounts.store.add_authenticator(ready, only=True)
-        return Person(name, password, factor.seed)
+        return Person(name, password, factor.seed, kind, factor.id)
 
     def code(self, person: Person, *, steps: int = 0) -> str:
-        """Return the code *person* would see now, or *steps* later."""
+        """Return the code *person* would see now, or *steps* later.
+
+        Of a counter that is the code after the last one accepted.
+        """
         params = self.accounts.factors.params
         step = otp.step_at(self.clock(), params)
+        if person.kind == "hotp":
+            step = self.accounts.store.last_step(person.device) + 1
         return otp.code_at(person.seed, step + steps, params)
+
+    def recovery_codes(self, person: Person) -> list[str]:
+        """Return ten fresh recovery codes of *person*; older ones are dead."""
+        codes: list[str] = self.accounts.recovery.renew(person.name, now=self.clock())
+        return codes
 
     def client(self, origin: str = "") -> Browser:
         """Return a browser without any cookie.
