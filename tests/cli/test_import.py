@@ -7,6 +7,7 @@ import pytest
 from werkzeug.security import generate_password_hash
 
 from tests.cli.conftest import PASSWORD, Terminal
+from totp_gate.accounts.guessing import Visitor
 
 BCRYPT = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
 SCRYPT = generate_password_hash(PASSWORD)
@@ -99,6 +100,39 @@ def test_a_file_with_mistakes_changes_nothing(
 ):
     assert words in terminal.refused("user", "import", "-", input=text)
     assert names(terminal) == []
+
+
+# Apache HTTP Server 2.4, Password Formats: both of "myPassword".
+APR1 = "$apr1$r31.....$HqJZimcKQFAMYayBlzkrA/"
+SHA1 = "{SHA}VBPuJHI7uixaa6LQGWx4s+5GKNE="
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored"), [("apr1", APR1), ("sha1", SHA1)], ids=["apr1", "sha1"]
+)
+def test_a_weak_hash_that_is_allowed_lasts_until_its_owner_signs_in(
+    terminal: Terminal, kind: str, stored: str
+):
+    words = ["user", "import", "-"]
+    complaint = terminal.refused(*words, input=f"eve:{stored}\n")
+    assert f"--allow-weak {kind}" in complaint
+
+    terminal.do(*words, "--allow-weak", kind, input=f"eve:{stored}\n")
+    assert terminal.json("user", "show", "eve")["password_scheme"] == kind
+    warned = terminal.json("check")["warnings"]
+    (reason,) = [reason for key, reason in warned if "kept" in reason]
+    assert "eve" in reason
+
+    house = terminal.open()
+    visitor = Visitor(address="192.0.2.7")
+    for typed in ("wrong", "myPassword"):
+        house.signin.prove_password(
+            "eve", typed, visitor, binding="b", now=terminal.clock()
+        )
+        scheme = terminal.json("user", "show", "eve")["password_scheme"]
+        assert scheme == {"wrong": kind, "myPassword": "argon2id"}[typed]
+    house.store.close()
+    assert all("kept" not in why for _, why in terminal.json("check")["warnings"])
 
 
 def test_all_that_is_wrong_is_said_at_once(alice: Terminal):

@@ -17,11 +17,11 @@ from totp_gate.core.passwords import (
     Passwords,
     Profile,
     Verdict,
-    call_here,
     scheme,
     understands,
 )
 from totp_gate.errors import Overloaded
+from totp_gate.waiting import call_here
 
 CHEAP = Profile.cheap_for_tests()
 PASSWORD = "quiet-otter-42-lamp"

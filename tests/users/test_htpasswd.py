@@ -8,6 +8,9 @@ from totp_gate.errors import ConfigError
 from totp_gate.testing import Installation, Person, submit
 from totp_gate.users.htpasswd import HtpasswdUsers
 
+# Apache HTTP Server 2.4, Password Formats: both of "myPassword".
+APR1 = "$apr1$r31.....$HqJZimcKQFAMYayBlzkrA/"
+SHA1 = "{SHA}VBPuJHI7uixaa6LQGWx4s+5GKNE="
 BCRYPT = bcrypt.hashpw(b"correct horse battery", bcrypt.gensalt(4, b"2b")).decode()
 
 
@@ -44,6 +47,41 @@ def test_users_are_found_by_their_canonical_name(tmp_path):
 def test_what_cannot_be_used_is_named_and_refused(tmp_path, line, word):
     with pytest.raises(ConfigError, match=word):
         HtpasswdUsers(written(tmp_path, line))
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored"), [("apr1", APR1), ("sha1", SHA1)], ids=["apr1", "sha1"]
+)
+def test_a_weak_format_counts_where_it_is_named(tmp_path, kind, stored):
+    path = written(tmp_path, f"a:{stored}\n")
+    other = {"apr1": "sha1", "sha1": "apr1"}[kind]
+
+    with pytest.raises(ConfigError, match=rf'htpasswd_weak = \["{kind}"\]'):
+        HtpasswdUsers(path, (other,))
+    assert HtpasswdUsers(path, (kind,)).find("a").password_hash == stored
+
+
+def test_all_lines_that_are_wrong_are_named(tmp_path):
+    text = f"a\nb:{BCRYPT}\nc:secret\nd:\n"
+
+    with pytest.raises(ConfigError) as caught:
+        HtpasswdUsers(written(tmp_path, text))
+
+    reasons = [reason for _, reason in caught.value.problems]
+    assert [reason[:6] for reason in reasons] == ["line 1", "line 3", "line 4"]
+
+
+def test_who_has_a_weak_hash_signs_in_where_it_is_allowed(tmp_path):
+    written(tmp_path, f"carol:{APR1}\n")
+    settings = {"htpasswd": "users.htpasswd", "htpasswd_weak": ["apr1"]}
+    with Installation(echo, tmp_path, gate=settings) as installation:
+        accounts = installation.accounts
+        factor = accounts.factors.draw()
+        ready = accounts.factors.sealed(factor, "carol", name="x", last=-1, now=1.0)
+        accounts.store.add_authenticator(ready, only=True)
+        carol = Person("carol", "myPassword", factor.seed)
+
+        assert installation.sign_in(carol).get("/").json["REMOTE_USER"] == "carol"
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):

@@ -231,7 +231,8 @@ def _ask(store: Store, meter: Meter, *, idle: int, hard: int) -> None:
 def _directory(config: Config, store: Store) -> Directory:
     directories: list[Directory] = [FileUsers(config.file_users())]
     if config.gate.htpasswd:
-        directories.append(HtpasswdUsers(Path(config.gate.htpasswd)))
+        path = Path(config.gate.htpasswd)
+        directories.append(HtpasswdUsers(path, config.gate.htpasswd_weak))
     combined = Combined([*directories, StoredUsers(store)])
     combined.check()
     return combined

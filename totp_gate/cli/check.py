@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from totp_gate.model import User
 
 _PATIENCE = 2.0
+_NAMED = 10
+_WEAK_PLACES = {
+    "htpasswd": ("gate.htpasswd", "whoever copies the file has it; run htpasswd -B"),
+    "store": ("users", "it is replaced when they sign in; totp-gate user passwd NAME"),
+}
+"""Where a weak hash may stand, and what to do about it."""
 
 Problems = list[tuple[str, str]]
 
@@ -138,6 +144,7 @@ class Findings:
             sealed = accounts.store.authenticators(None)
         self.summary["users"] = f"{len(users)} ({in_file} in the settings file)"
         self._see_named(config, users)
+        self._see_weak(users)
         if not users:
             reason = "there is nobody who could sign in: totp-gate user add NAME"
             self.warnings.append(("users", reason))
@@ -157,6 +164,24 @@ class Findings:
             for group in sorted(rule.groups - groups):
                 reason = f"nobody is in the group {group}: correct it, or put them in"
                 self.warnings.append((f"rules.{rule.name}.groups", reason))
+
+    def _see_weak(self, users: list[User]) -> None:
+        """Warn of passwords whose hash was let in though it is weak."""
+        from totp_gate.core.passwords import WEAK, scheme
+
+        for kind, called in WEAK.items():
+            for source, (key, remedy) in _WEAK_PLACES.items():
+                names = [
+                    each.name
+                    for each in users
+                    if each.source == source
+                    and scheme(each.password_hash or "") == kind
+                ]
+                if names:
+                    more = f" and {len(names) - _NAMED} more" * (len(names) > _NAMED)
+                    who = f"{', '.join(names[:_NAMED])}{more}"
+                    reason = f"{called} is how the password is kept of {who}: {remedy}"
+                    self.warnings.append((key, reason))
 
     def _try(self, work: Any) -> Any:
         """Return what *work* returns; what is wrong becomes a problem, and None."""

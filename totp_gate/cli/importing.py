@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -17,6 +18,7 @@ from totp_gate.config.problems import translate
 from totp_gate.config.users import UserEntry
 from totp_gate.core.headers import plain
 from totp_gate.core.names import skeleton
+from totp_gate.core.passwords import WEAK, scheme
 from totp_gate.model import User
 from totp_gate.stores.base import UserChange
 from totp_gate.users import htpasswd
@@ -70,6 +72,7 @@ def read_users(
     groups: Sequence[str],
     now: float,
     known: Mapping[str, User],
+    weak: Collection[str] = (),
 ) -> list[User]:
     """Return the users of a file, which is *form* (``auto``: it shows).
 
@@ -77,22 +80,19 @@ def read_users(
         groups: given to all of them besides their own.
         now: when they were made, Unix seconds.
         known: who is there already (``people.taken``).
+        weak: kinds of hashes that are allowed, of ``core.passwords.WEAK``.
 
     Raises:
         Refused: something in the file cannot be used; all of that is named.
     """
-    try:
-        text = octets.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = octets.count(b"\n", 0, error.start) + 1
-        raise Refused(f"The file is not UTF-8 (line {line}).") from error
+    text = _decoded(octets)
     is_csv = form == "csv" or (form == "auto" and _looks_like_csv(text))
     rows = list(_csv_rows(text) if is_csv else _htpasswd_rows(text))
     users: dict[int, User] = {}
     problems: list[str] = []
     looks: dict[str, int] = {}
     for number, (line, fields) in enumerate(rows, start=1):
-        found = fields if isinstance(fields, str) else _judge(fields, groups, now)
+        found = fields if isinstance(fields, str) else _judge(fields, groups, now, weak)
         if isinstance(found, str):
             wrong = found
         else:
@@ -107,6 +107,14 @@ def read_users(
     if not users:
         raise Refused("There is no user in the file.")
     return list(users.values())
+
+
+def _decoded(octets: bytes) -> str:
+    try:
+        return octets.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = octets.count(b"\n", 0, error.start) + 1
+        raise Refused(f"The file is not UTF-8 (line {line}).") from error
 
 
 def progress(what: str, number: int, total: int) -> None:
@@ -125,17 +133,27 @@ def _refuse(problems: Sequence[str], *, hint: str) -> None:
 
 
 def _judge(
-    fields: Mapping[str, object], groups: Sequence[str], now: float
+    fields: Mapping[str, object],
+    groups: Sequence[str],
+    now: float,
+    weak: Collection[str],
 ) -> User | str:
     stored = str(fields.get("password_hash", ""))
     name = plain(str(fields.get("name", "")), 64)
-    what = weakness(stored) if stored else ""
+    what = weakness(stored, weak) if stored else ""
+    kind = scheme(stored)
     if what:
         remedy = "make it bcrypt (htpasswd -B), or leave the hash out and send a link"
+        if kind in WEAK:
+            remedy += f", or give --allow-weak {kind}"
         return f"the password hash of {name} is {what}: {remedy}"
     own = fields.get("groups", [])
     both = [*own, *groups] if isinstance(own, list) else list(groups)
-    return _user({**fields, "groups": list(dict.fromkeys(both))}, now)
+    known = {**fields, "groups": list(dict.fromkeys(both))}
+    if kind not in WEAK:
+        return _user(known, now)
+    found = _user({**known, "password_hash": ""}, now)
+    return found if isinstance(found, str) else replace(found, password_hash=stored)
 
 
 def _user(fields: Mapping[str, object], now: float) -> User | str:

@@ -13,6 +13,7 @@ from totp_gate.cli.asking import new_password
 from totp_gate.cli.links import drawn_link, for_programs, tell, valid_option
 from totp_gate.cli.output import json_option, print_json
 from totp_gate.cli.parts import Parts, Refused, pass_parts
+from totp_gate.core.passwords import WEAK
 from totp_gate.errors import GateError
 from totp_gate.model import Link, User
 
@@ -82,6 +83,13 @@ def add(
     show_default=True,
 )
 @click.option("--group", "groups", multiple=True, help="A group for all of them.")
+@click.option(
+    "--allow-weak",
+    "weak",
+    type=click.Choice(sorted(WEAK)),
+    multiple=True,
+    help="Take these weak hashes too, until their owner signs in.",
+)
 @click.option("--dry-run", is_flag=True, help="Judge the file, and change nothing.")
 @click.option("--links", is_flag=True, help="Print a one-time link for each.")
 @valid_option
@@ -93,6 +101,7 @@ def import_users(
     file: IO[bytes],
     form: str,
     groups: tuple[str, ...],
+    weak: tuple[str, ...],
     dry_run: bool,
     links: bool,
     valid: int,
@@ -101,36 +110,34 @@ def import_users(
     """Add the users of FILE (- is standard input): all of them, or none.
 
     CSV has a first line that names its columns: name, and if you like display, email,
-    groups (separated by ;) and password_hash. An htpasswd file has name:hash lines;
-    its hashes must be bcrypt (htpasswd -B). Hashes are replaced by Argon2id as people
-    sign in. Links are printed as they are made; they work once the command has ended
-    well, and otherwise never.
+    groups (separated by ;) and password_hash. An htpasswd file has name:hash lines. A
+    hash must be bcrypt (htpasswd -B) unless --allow-weak says otherwise; it is replaced
+    by Argon2id as its owner signs in. Links are printed as they are made; they work
+    once the command has ended well, and otherwise never.
 
     \b
     Examples:
         totp-gate user import people.csv --links
         totp-gate user import .htpasswd --group staff
     """
+    known = people.taken(parts)
     users = importing.read_users(
-        file.read(),
-        form,
-        groups=groups,
-        now=parts.now(),
-        known=people.taken(parts),
+        file.read(), form, groups=groups, now=parts.now(), known=known, weak=weak
     )
     drawn = _drawn(parts, users, valid) if links and not dry_run else []
     told = [fields for _, fields in drawn]
     hashed = sum(each.password_hash is not None for each in users)
-    counted = {"imported": 0 if dry_run else len(users), "read": len(users)}
     if as_json:
-        print_json({**counted, "with_password": hashed, "links": told})
+        imported = 0 if dry_run else len(users)
+        counts = {"imported": imported, "read": len(users), "with_password": hashed}
+        print_json({**counts, "links": told})
     elif told:
         click.echo("\n".join(f"{each['name']}\t{each['link']}" for each in told))
     if not dry_run:
         _add(parts, users, [made for made, _ in drawn])
     if not as_json:
-        click.echo(f"{'would import' if dry_run else 'imported'}: {len(users)}")
-        click.echo(f"with a password: {hashed}")
+        done = "would import" if dry_run else "imported"
+        click.echo(f"{done}: {len(users)}\nwith a password: {hashed}")
 
 
 def _drawn(

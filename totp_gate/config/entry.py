@@ -23,6 +23,7 @@ from totp_gate.config.fields import (
     as_tuple,
     too_open,
 )
+from totp_gate.core.passwords import Weak
 from totp_gate.core.urls import Origin, parse_origin
 from totp_gate.errors import ConfigError
 from totp_gate.upstream.destination import Destination
@@ -88,7 +89,11 @@ class GateSection(Section):
         False, "plain http on purpose: cookies lose Secure, pages show a banner"
     )
     theme: Folder = setting("", "folder whose templates go before the shipped ones")
-    htpasswd: TextFile = setting("", "htpasswd file of further users, bcrypt only")
+    htpasswd: TextFile = setting("", "htpasswd file of further users; bcrypt")
+    htpasswd_weak: Annotated[tuple[Weak, ...], BeforeValidator(as_tuple)] = setting(
+        [],
+        "weaker hashes allowed there: apr1 (MD5), sha1; whoever copies them has them",
+    )
 
     @field_validator("name")
     @classmethod
@@ -146,6 +151,9 @@ class GateSection(Section):
             if origin.scheme == "https" and self.insecure_http:
                 reason = f"contradicts the origin {origin.text}: remove one of them"
                 yield complaint("insecure_http", reason, "origin")
+        if self.htpasswd_weak and not self.htpasswd:
+            reason = "means nothing without htpasswd: remove it, or name the file"
+            yield complaint("htpasswd_weak", reason, "htpasswd")
         if reason := _keys_reason(self.keys_file):
             yield complaint("keys_file", reason)
 

@@ -1,25 +1,27 @@
 """Users of an htpasswd file: read once, never written.
 
-Only hashes that are safe today count (bcrypt, as ``htpasswd -B`` writes them, and what
+Hashes that are safe today count (bcrypt, as ``htpasswd -B`` writes them, and what
 ``core.passwords`` understands). The weaker ones of forty years are named and refused:
-whoever copies such a file has the passwords in it within hours.
+whoever copies such a file has the passwords in it within hours. MD5 as Apache has it
+and SHA-1 can be allowed by name, for who cannot make every hash anew at once; what
+crypt(3) makes of eight characters, and plain text, never.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from totp_gate.core.names import refusal
-from totp_gate.core.passwords import understands
+from totp_gate.core.passwords import WEAK, scheme, understands
 from totp_gate.errors import ConfigError
 from totp_gate.model import User, canonical_name
 from totp_gate.users.credentials import credential_of
 
-_WEAK = (
-    (re.compile(r"\$apr1\$"), "MD5 (apr1)"),
-    (re.compile(r"\{SHA\}"), "SHA-1 without salt"),
+_UNKNOWN = (
+    (re.compile(r"\$apr1\$"), "damaged MD5 (apr1)"),
+    (re.compile(r"\{SHA\}"), "damaged SHA-1"),
     (re.compile(r"\{SSHA\}"), "SHA-1 (SSHA)"),
     (re.compile(r"\$1\$"), "MD5 (crypt)"),
     (re.compile(r"\$5\$"), "SHA-256 (crypt)"),
@@ -41,12 +43,19 @@ def lines(text: str) -> Iterator[tuple[int, str, str]]:
         yield number, name, stored
 
 
-def weakness(stored: str) -> str:
-    """Return what a hash that is not understood is called; empty: it is understood."""
-    if understands(stored):
+def weakness(stored: str, weak: Collection[str] = ()) -> str:
+    """Return what a hash that may not be used is called; empty: it may.
+
+    Args:
+        weak: kinds that are allowed, of ``core.passwords.WEAK``.
+    """
+    if understands(stored, weak):
         return ""
-    weak = (scheme for pattern, scheme in _WEAK if pattern.match(stored))
-    return next(weak, "plain text, or unknown")
+    kind = scheme(stored)
+    if kind in WEAK:
+        return WEAK[kind]
+    called = (name for pattern, name in _UNKNOWN if pattern.match(stored))
+    return next(called, "plain text, or unknown")
 
 
 class HtpasswdUsers:
@@ -54,14 +63,19 @@ class HtpasswdUsers:
 
     As with users of the settings file, a change counts after a reload.
 
+    Args:
+        path: the file.
+        weak: kinds of hashes that are allowed, of ``core.passwords.WEAK``.
+
     Raises:
         ConfigError: the file cannot be used; all that is wrong is named.
     """
 
     source = "htpasswd"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, weak: Collection[str] = ()) -> None:
         self._users: dict[str, User] = {}
+        self._weak = weak
         problems = list(self._read(path))
         if problems:
             raise ConfigError([("gate.htpasswd", reason) for reason in problems])
@@ -87,7 +101,7 @@ class HtpasswdUsers:
         for number, typed, stored in found:
             name = canonical_name(typed)
             wrong = refusal(name)
-            weak = weakness(stored)
+            weak = weakness(stored, self._weak)
             if not stored:
                 yield f"line {number} is not name:hash"
             elif wrong:
@@ -95,7 +109,10 @@ class HtpasswdUsers:
             elif name in self._users:
                 yield f"line {number}: {name} is there twice; remove one"
             elif weak:
-                yield f"line {number}: the hash of {name} is {weak}: run htpasswd -B"
+                remedy = "run htpasswd -B"
+                if scheme(stored) in WEAK:
+                    remedy += f', or set htpasswd_weak = ["{scheme(stored)}"]'
+                yield f"line {number}: the hash of {name} is {weak}: {remedy}"
             self._users[name] = User(
                 name=name,
                 password_hash=stored,

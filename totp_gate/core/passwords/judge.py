@@ -11,48 +11,32 @@ turned away before anything was tried.
 
 from __future__ import annotations
 
-import re
 import secrets
 import threading
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
 
 import argon2
 import bcrypt
 from argon2.exceptions import Argon2Error, VerifyMismatchError
 from werkzeug.security import check_password_hash
 
+from totp_gate.core.passwords.apache import is_apache_hash_of
+from totp_gate.core.passwords.hashes import (
+    MAX_ARGON2_WORK,
+    MAX_MEMORY_KIB,
+    MAX_PARALLELISM,
+    MAX_TIME,
+    WEAK,
+    Scheme,
+    scheme,
+)
 from totp_gate.errors import Overloaded
 from totp_gate.waiting import Runner, call_here
 
-Scheme = Literal["argon2id", "bcrypt", "scrypt", "pbkdf2"]
-
 OCTETS = 4096  # of a password in UTF-8: four for each of the 1,024 characters allowed
-# The costliest parameters a stored hash may ask for: seconds and 1 GiB, not a hang.
-MAX_MEMORY_KIB = 2**20
-MAX_TIME = 32
-MAX_PARALLELISM = 16
-MAX_ARGON2_WORK = 2**22  # KiB times passes
-MAX_BCRYPT_COST = 15
-MAX_SCRYPT_MEMORY = 2**28  # octets: 128 * n * r
-MAX_SCRYPT_WORK = 2**22  # n * r * p; Werkzeug's default is 2**18
-MAX_PBKDF2_ROUNDS = 5_000_000  # Werkzeug's default is 1,000,000
-
-_ARGON2ID = re.compile(
-    r"\$argon2id\$v=19\$m=([0-9]{1,8}),t=([0-9]{1,3}),p=([0-9]{1,3})"
-    r"\$[A-Za-z0-9+/]{11,88}\$[A-Za-z0-9+/]{22,172}"
-)
-_BCRYPT = re.compile(r"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}")
-_SCRYPT = re.compile(
-    r"scrypt:([0-9]{1,8}):([0-9]{1,4}):([0-9]{1,4})\$[!-#%-~]{1,256}\$[0-9a-f]{128}"
-)
-_PBKDF2 = re.compile(
-    r"pbkdf2:(sha1|sha256|sha512):([0-9]{1,8})\$[!-#%-~]{1,256}\$([0-9a-f]+)"
-)
-_HEX_DIGITS = {"sha1": 40, "sha256": 64, "sha512": 128}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,32 +93,6 @@ class Verdict:
 
     right: bool
     stale: bool = False
-
-
-def scheme(stored: str) -> Scheme | None:
-    """Return which kind of hash *stored* is, or None where it cannot be verified.
-
-    None too for parameters that would cost more than a sign-in may.
-    """
-    if found := _ARGON2ID.fullmatch(stored):
-        memory, time, lanes = map(int, found.groups())
-        fits = memory <= MAX_MEMORY_KIB and memory * time <= MAX_ARGON2_WORK
-        return "argon2id" if fits and lanes <= MAX_PARALLELISM else None
-    if found := _BCRYPT.fullmatch(stored):
-        return "bcrypt" if 4 <= int(found[1]) <= MAX_BCRYPT_COST else None
-    if found := _SCRYPT.fullmatch(stored):
-        n, r, p = map(int, found.groups())
-        fits = 128 * n * r <= MAX_SCRYPT_MEMORY and n * r * p <= MAX_SCRYPT_WORK
-        return "scrypt" if fits and r and p and n > 1 and n & (n - 1) == 0 else None
-    if found := _PBKDF2.fullmatch(stored):
-        whole = len(found[3]) == _HEX_DIGITS[found[1]]
-        return "pbkdf2" if whole and 1 <= int(found[2]) <= MAX_PBKDF2_ROUNDS else None
-    return None
-
-
-def understands(stored: str) -> bool:
-    """Tell whether a password can be verified against *stored*."""
-    return scheme(stored) is not None
 
 
 class Passwords:
@@ -256,6 +214,8 @@ class Passwords:
                 return self._hasher.verify(stored, password)
             if kind == "bcrypt":
                 return bcrypt.checkpw(password.encode(), stored.encode())
+            if kind in WEAK:
+                return self._is_weak_hash(stored, password)
             return check_password_hash(stored, password)
         except VerifyMismatchError:
             return False
@@ -263,6 +223,13 @@ class Passwords:
             # Over bcrypt's 72 octets, or damaged inside: wrong, and as slow as wrong.
             self._waste(password)
             return False
+
+    def _is_weak_hash(self, stored: str, password: str) -> bool:
+        """Judge in no time; a failure costs what others cost."""
+        right = is_apache_hash_of(password.encode(), stored)
+        if not right:
+            self._waste(password)
+        return right
 
     def _waste(self, password: str) -> None:
         try:
