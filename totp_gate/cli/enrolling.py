@@ -40,7 +40,7 @@ def link(
     """Print a one-time link by which NAME connects an authenticator.
 
     Who has no password yet sets one first; with --new-password everybody does, for
-    those who forgot theirs. An earlier link that was not used dies.
+    those who forgot theirs. An earlier link for the same that was not used dies.
 
     \b
     Examples:
