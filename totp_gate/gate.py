@@ -318,13 +318,15 @@ class GateMiddleware:
         )
 
     def _to_https(self, asked: Asked) -> WSGIApplication:
-        target = asked.place.target
-        if asked.method in {"GET", "HEAD"} and asked.caller.trusted:
+        target, caller = asked.place.target, asked.caller
+        reading = asked.method in {"GET", "HEAD"}
+        if reading and caller.trusted and not caller.doubt:
             return self._parts.admission.to_https(
                 asked.origin, raw=target.raw, query=asked.query
             )
+        message = IN_THE_CLEAR[caller.doubt]
         return self._parts.trouble.answer(
-            asked.environ, 403, title="Only over https", message=IN_THE_CLEAR
+            asked.environ, 403, title="Only over https", message=message
         )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.cli.conftest import Terminal
 from tests.servers import free_port
 from totp_gate.testing import write_settings
@@ -59,6 +61,32 @@ def test_the_lost_key_of_a_stored_secret_is_a_warning(alice: Terminal):
     alice.do("key", "init")
 
     assert "the key of 1 stored secret(s)" in alice.run("check").stderr
+
+
+@pytest.mark.parametrize(
+    ("gate", "bind", "named"),
+    [
+        pytest.param({}, "127.0.0.1:8000", '["127.0.0.1"]', id="none is named"),
+        pytest.param({}, "unix:gate.sock", '["unix"]', id="on a socket"),
+        pytest.param({"trusted_proxies": ["::1"]}, "[::1]:80", "", id="one is named"),
+        pytest.param({"trusted_proxies": ["unix"]}, "unix:a", "", id="by its socket"),
+    ],
+)
+def test_who_speaks_tls_for_the_gate_has_to_be_named(
+    alice: Terminal, gate: dict[str, object], bind: str, named: str
+):
+    write_settings(alice.folder, f'[server]\nbind = "{bind}"\n', gate=gate)
+
+    complaint = alice.run("check").stderr
+
+    assert named in complaint
+    assert ("warning: gate.trusted_proxies: is empty" in complaint) is bool(named)
+
+
+def test_plain_http_needs_nobody_to_speak_tls(alice: Terminal):
+    write_settings(alice.folder, origin="http://app.example.com")
+
+    assert "gate.trusted_proxies" not in alice.run("check").stderr
 
 
 def test_programs_get_problems_too(alice: Terminal):

@@ -98,6 +98,23 @@ def test_a_gate_that_a_web_server_asks_needs_nothing_behind_it(empty: Terminal):
     assert "upstream: none: a web server asks" in empty.do("check")
 
 
+@pytest.mark.parametrize(
+    ("words", "warned"),
+    [
+        pytest.param([], True, id="none is named"),
+        pytest.param(["--json"], True, id="to a program"),
+        pytest.param(["--trusted-proxy", "127.0.0.1"], False, id="one is named"),
+    ],
+)
+def test_the_web_server_that_speaks_tls_has_to_be_named(
+    empty: Terminal, words: list[str], warned: bool
+):
+    result = empty.run(*WORDS, *URL, *words)
+
+    assert result.exit_code == 0
+    assert ("gate.trusted_proxies: is empty" in result.stderr) is warned
+
+
 @pytest.mark.parametrize("there", ["gate.toml", "gate.keys", "gate.db", "gate.db-wal"])
 def test_nothing_is_overwritten(empty: Terminal, there: str):
     (empty.folder / there).write_text("precious")

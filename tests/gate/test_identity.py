@@ -94,10 +94,11 @@ def test_a_header_with_nothing_to_say_is_there_and_empty(installation):
 def test_a_strangers_forwarding_header_is_gone(browser, header):
     key = "HTTP_" + header.upper().replace("-", "_")
 
-    environ = browser.get("/", environ_overrides={key: "6.6.6.6"}).json
+    sent = {"REMOTE_ADDR": "203.0.113.9", key: "6.6.6.6"}
+    environ = browser.get("/", environ_overrides=sent).json
 
     assert "6.6.6.6" not in environ.values()
-    assert environ["HTTP_X_FORWARDED_FOR"] == "127.0.0.1"
+    assert environ["HTTP_X_FORWARDED_FOR"] == "203.0.113.9"
     assert environ["HTTP_X_FORWARDED_HOST"] == "app.example.com"
     assert environ["HTTP_X_FORWARDED_PROTO"] == "https"
 

@@ -72,6 +72,7 @@ def furnish(accounts: Accounts, checks: Mapping[str, Check]) -> Parts:
             identity=identity.headers,
             trusted=Networks(config.gate.trusted_proxies),
             tell=forgeries.tell_headers,
+            tell_unlisted=forgeries.tell_unlisted,
         ),
         judgement=Judgement(live, policy, desk.names, forgeries),
         routes=_routes(accounts, desk, policy, _handoffs(accounts, live), checks),

@@ -55,8 +55,7 @@ def check(parts: Parts, as_json: bool) -> None:
                 **({} if found.problems else found.summary),
             }
         )
-    for name, reason in found.warnings:
-        click.echo(f"warning: {name}: {reason}", err=True)
+    print_warnings(found.warnings)
     if found.problems:
         raise ConfigError(found.problems)
     if not as_json:
@@ -78,6 +77,7 @@ class Findings:
         self.summary: dict[str, Any] = {
             "origins": [origin.text for origin in config.origins],
         }
+        self.warnings += unlisted_front(config)
         self._see_rules(config)
         self._see_upstream(config)
         ring = self._see_keys(config)
@@ -194,6 +194,19 @@ class Findings:
         return None
 
 
+def unlisted_front(config: Config) -> Problems:
+    """Return a warning where somebody must speak TLS for the gate, and is not named."""
+    secure = any(origin.scheme == "https" for origin in config.origins)
+    if not secure or config.gate.trusted_proxies:
+        return []
+    peer = "unix" if config.server.bind.startswith("unix:") else "127.0.0.1"
+    reason = (
+        "is empty, and the gate speaks no TLS: the web server that does has to be"
+        f' named, as ["{peer}"] or where else it comes from'
+    )
+    return [("gate.trusted_proxies", reason)]
+
+
 def _knock(config: Config) -> str:
     """Return why nobody answers at ``upstream.url``, or nothing."""
     there = config.destination()
@@ -208,6 +221,12 @@ def _knock(config: Config) -> str:
     except OSError as error:
         return error.strerror or str(error) or type(error).__name__
     return ""
+
+
+def print_warnings(warnings: Problems) -> None:
+    """Print what would start and still is not right."""
+    for name, reason in warnings:
+        click.echo(f"warning: {name}: {reason}", err=True)
 
 
 def report(path: Path) -> int:
@@ -227,6 +246,5 @@ def report(path: Path) -> int:
     except GateError as error:
         sys.stderr.write(f"Error: {error}\n")
         return 2
-    for name, reason in found.warnings:
-        sys.stderr.write(f"warning: {name}: {reason}\n")
+    print_warnings(found.warnings)
     return 0

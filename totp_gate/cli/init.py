@@ -14,6 +14,7 @@ from totp_gate.cli.asking import (
     read_line,
     readable_password,
 )
+from totp_gate.cli.check import print_warnings, unlisted_front
 from totp_gate.cli.importing import new_user
 from totp_gate.cli.output import json_option, print_fields, print_json
 from totp_gate.cli.parts import Parts, pass_parts
@@ -102,7 +103,7 @@ def init(
         installation.write_files(parts.path, text, now=parts.now())
         password = judged(parts, user.name, given) if given else readable_password()
         first = installation.add_first_user(parts, user.name, password)
-    (_print_json if as_json else _print)(parts, first, show_password=not given)
+    _tell(parts, first, show_password=not given, as_json=as_json)
 
 
 def _path(path: Path, directory: Path | None) -> Path:
@@ -148,6 +149,13 @@ def _given_password(from_stdin: bool) -> str:
             )
         )
     return ""
+
+
+def _tell(
+    parts: Parts, first: installation.FirstUser, *, show_password: bool, as_json: bool
+) -> None:
+    (_print_json if as_json else _print)(parts, first, show_password=show_password)
+    print_warnings(unlisted_front(parts.config))
 
 
 def _print(parts: Parts, first: installation.FirstUser, *, show_password: bool) -> None:

@@ -214,7 +214,8 @@ def client_scheme(
 
     Args:
         peer: of the socket, as for `client_address`.
-        scheme: of the connection itself (``wsgi.url_scheme``).
+        scheme: of the connection itself (``wsgi.url_scheme``); the answer where nobody
+            trusted says more.
         forwarded_proto: ``X-Forwarded-Proto``; ``ws`` and ``wss`` are understood.
         trusted: whose header is believed.
     """

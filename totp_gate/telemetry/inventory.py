@@ -138,6 +138,11 @@ EVENTS: dict[str, Kind] = {
         "Somebody sent a header that tells the application who asks, and it was taken "
         "out; the detail names it; an address once a minute"
     ),
+    "proxy.unlisted": Kind(
+        "Somebody on this machine or in a private network who is no trusted proxy sent "
+        "what only a web server may say: yours may be missing in "
+        "`gate.trusted_proxies`; an address once an hour"
+    ),
     "upstream.untrusted": Kind(
         "The certificate of the application did not fit, so nothing was sent to it; "
         "once a minute"

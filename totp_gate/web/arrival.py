@@ -4,6 +4,11 @@ Strategy: most requests of a client look alike, so what was understood once is
 remembered by what it was understood from, within bounds. A request whose headers have
 all been found harmless before is known to be clean by one comparison of sets; only
 where there is another name it is looked at.
+
+Whoever is on this machine may see more than others, and so may whoever a rule for its
+networks names. A peer on this machine that sends forwarding headers is a web server,
+though, and speaks for somebody else: unless it is a trusted proxy nobody knows for
+whom, so the client has no address at all, which lies in no network.
 """
 
 from __future__ import annotations
@@ -11,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote_from_bytes
 
 from totp_gate.core import headers
@@ -42,6 +47,13 @@ NEVER = frozenset({"CONNECT", "TRACE"})
 TOLD = "totp_gate.told"
 """Environ key of the forwarding headers that a trusted proxy has sent."""
 
+NOWHERE = "unknown"
+"""The address of a client about whom only a web server speaks that is not trusted."""
+
+Doubt = Literal["", "unlisted", "unsaid"]
+"""Why the gate cannot know how the client asked: a peer that is no trusted proxy has
+sent forwarding headers, or a trusted one does not say ``X-Forwarded-Proto``."""
+
 
 _is_forwarded = lru_cache(maxsize=256)(headers.is_forwarded_key)
 
@@ -51,13 +63,13 @@ class Caller:
     """Who is at the other end, and what they call us.
 
     Attributes:
-        address: of the client, behind trusted proxies.
+        address: of the client, behind trusted proxies; or ``NOWHERE``.
         host: as the policy compares it, or None where it is none of the gate's.
         scheme: ``http`` or ``https``, as the client sees it.
         origin: which of the gate's origins was asked; None: none of them.
         trusted: the peer is a trusted proxy.
         forwarded: environ keys and values that tell the application the above.
-        local: the client is on this machine.
+        doubt: why it cannot be known how the client asked, or nothing.
     """
 
     address: str
@@ -66,7 +78,7 @@ class Caller:
     origin: Origin | None
     trusted: bool
     forwarded: dict[str, str]
-    local: bool
+    doubt: Doubt
 
     @property
     def in_the_clear(self) -> bool:
@@ -74,7 +86,7 @@ class Caller:
         meant = "https" if self.origin is None else self.origin.scheme
         if meant == "http" or self.scheme == "https":
             return False
-        return self.trusted or not self.local
+        return self.trusted or not headers.is_local(self.address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +98,7 @@ class Place:
 
 
 Tell = Callable[["WSGIEnvironment", Caller, list[str]], None]
+TellUnlisted = Callable[["WSGIEnvironment", str, Iterable[str]], None]
 
 
 class Arrivals:
@@ -97,6 +110,8 @@ class Arrivals:
         identity: names of the identity headers.
         trusted: networks whose forwarding headers are believed.
         tell: told which identity headers a client had sent, by environ key.
+        tell_unlisted: told which forwarding headers a peer had sent who is no trusted
+            proxy, by environ key.
 
     Attributes:
         origins: as given.
@@ -110,12 +125,14 @@ class Arrivals:
         identity: Iterable[str],
         trusted: headers.Networks,
         tell: Tell | None = None,
+        tell_unlisted: TellUnlisted | None = None,
     ) -> None:
         self.origins = tuple(origins)
         self._hosts = {host: own for own in self.origins for host in own.hosts()}
         self._prefix = prefix
         self._trusted = trusted
         self._tell = tell
+        self._tell_unlisted = tell_unlisted
         self._identity = headers.spellings(identity)
         self._forged = self._identity | _MISSPELT_TOKENS
         self._harmless: set[str] = set()
@@ -182,19 +199,24 @@ class Arrivals:
             )
         moved = any(mover in environ for mover in _MOVERS)
         taken, forged = self._take_out_forged(environ)
+        unlisted = bool(taken) and not trusted
         if trusted and taken:
             environ[TOLD] = taken
+        elif unlisted and self._tell_unlisted is not None:
+            self._tell_unlisted(environ, peer, taken)
         if moved:
             raise BadRequest("a header tried to move the path")
         key = (
             environ.get("REMOTE_ADDR"),
             environ.get("HTTP_HOST"),
             environ["wsgi.url_scheme"],
-            *(said if trusted else ()),
+            *(said if trusted else ("unlisted",) * unlisted),
         )
         known = self._callers.get(key)
         if known is None:
-            known = self._welcome(peer, key[1], key[2] or "http", said, trusted)
+            known = self._welcome(
+                peer, key[1], key[2] or "http", said, trusted, unlisted=unlisted
+            )
             if sum(len(part or "") for part in key) <= MEMO_LENGTH:
                 if len(self._callers) >= MAX_MEMO:
                     self._callers.clear()
@@ -231,10 +253,16 @@ class Arrivals:
         scheme: str,
         said: tuple[str | None, str | None, str | None],
         trusted: bool,
+        *,
+        unlisted: bool,
     ) -> Caller:
         address = headers.client_address(peer, said[0], self._trusted)
+        doubt: Doubt = "unlisted" if unlisted else ""
+        if unlisted and headers.is_local(address):
+            address = NOWHERE
         if trusted:
-            scheme = headers.client_scheme(peer, scheme, said[1], self._trusted)
+            told = headers.client_scheme(peer, "", said[1], self._trusted)
+            scheme, doubt = told or scheme, "" if told else "unsaid"
             host = headers.client_host(peer, host or "", said[2], self._trusted)
         named = clean_host(host or "") or ""
         forwarded = {
@@ -250,7 +278,7 @@ class Arrivals:
             origin=origin,
             trusted=trusted,
             forwarded=forwarded,
-            local=address in {"unix", "::1"} or address.startswith("127."),
+            doubt=doubt,
         )
 
 

@@ -2,6 +2,10 @@
 
 Such a request is treated as if it had brought neither; only the audit says that it did,
 of each address (IPv6: each /64) once a minute.
+
+What only a web server may say can be made up, too. If it comes from this machine or a
+private network, it may as well be a web server that the settings forgot, so the audit
+says that once an hour.
 """
 
 from __future__ import annotations
@@ -9,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from totp_gate.core import cookies
+from totp_gate.core import cookies, headers
 from totp_gate.core.throttle import address_key
 from totp_gate.telemetry.audit import Audit, Occasion
 from totp_gate.telemetry.seldom import Seldom
@@ -18,6 +22,17 @@ from totp_gate.web.trouble import request_id
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+UNLISTED_AGAIN = 3600.0
+"""Seconds: settings that forgot somebody do not change by themselves."""
+
+_PRIVATE = headers.Networks(
+    (
+        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"),
+        *("169.254.0.0/16", "fc00::/7", "fe80::/10"),
+    )
+)
+"""RFC 1918, 6598, 3927, 4193 and 4291: from where no stranger of the internet comes."""
 
 
 class Forgeries:
@@ -43,6 +58,7 @@ class Forgeries:
         self._clock = clock
         self._cookies = Seldom()
         self._headers = Seldom()
+        self._unlisted = Seldom(every=UNLISTED_AGAIN)
 
     def look_at_cookie(self, environ: WSGIEnvironment, caller: Caller) -> None:
         """Say so if nobody's session is that because its signature is wrong."""
@@ -72,9 +88,33 @@ class Forgeries:
                 detail=", ".join(sorted(map(_name, keys))),
             )
 
+    def tell_unlisted(
+        self, environ: WSGIEnvironment, peer: str, keys: Iterable[str]
+    ) -> None:
+        """Say that *peer*, who is no trusted proxy, sent what only a proxy may.
+
+        Args:
+            peer: of the socket. keys: of environ; their values are told to nobody.
+        """
+        now = self._clock()
+        if _may_be_ours(peer) and self._unlisted.may_say(address_key(peer), now=now):
+            names = ", ".join(sorted(map(_name, keys)))
+            remedy = "if that is your web server, list it in gate.trusted_proxies"
+            self._audit.event(
+                Occasion(now=now, address=peer, request_id=request_id(environ)),
+                "proxy.unlisted",
+                "failure",
+                detail=f"{names} from {peer}: {remedy}",
+            )
+
 
 def _occasion(environ: WSGIEnvironment, caller: Caller, now: float) -> Occasion:
     return Occasion(now=now, address=caller.address, request_id=request_id(environ))
+
+
+def _may_be_ours(peer: str) -> bool:
+    """Tell whether *peer* is on this machine or in a network of its owner."""
+    return headers.is_local(peer) or _PRIVATE.contains(peer)
 
 
 def _name(key: str) -> str:

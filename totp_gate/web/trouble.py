@@ -28,11 +28,16 @@ NOT_BY_US = (
     "The web server in front of the gate does not let this through. If you have just "
     "signed in, open the page again."
 )
-IN_THE_CLEAR = (
-    "This page was asked for over plain http, so it stays closed. If a web server in "
-    "front of the gate does the https, it has to be listed in trusted_proxies and send "
-    "X-Forwarded-Proto."
-)
+_CLOSED = "This page was asked for over plain http, so it stays closed."
+IN_THE_CLEAR = {
+    "": f"{_CLOSED} If a web server in front of the gate does the https, it has to be "
+    "listed in trusted_proxies and send X-Forwarded-Proto.",
+    "unlisted": f"{_CLOSED} If a web server in front of the gate does the https: it is "
+    "not listed in trusted_proxies, so nothing that it says is believed.",
+    "unsaid": f"{_CLOSED} If the web server in front of the gate does the https: it "
+    "does not say X-Forwarded-Proto, so the gate cannot know.",
+}
+"""What is said of an https page in the clear, by ``Caller.doubt``."""
 _WORDS = {
     400: ("That request makes no sense", "If you typed the address, check it."),
     403: ("Not allowed", "You may not open this page."),
