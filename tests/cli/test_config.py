@@ -175,7 +175,31 @@ def test_only_an_application_may_make_code(
     assert ("MemoryDenyWriteExecute=yes" in told) is shut
 
 
-def test_systemd_takes_the_unit(program, plain_python, ready: Terminal):
+@pytest.mark.parametrize(
+    ("bind", "given"),
+    [
+        pytest.param("127.0.0.1:1024", "", id="a port for all"),
+        pytest.param("127.0.0.1:1023", "CAP_NET_BIND_SERVICE", id="a port for root"),
+        pytest.param("[::1]:80", "CAP_NET_BIND_SERVICE", id="on IPv6"),
+        pytest.param("unix:/run/gate:80", "", id="a socket"),
+    ],
+)
+def test_a_port_for_root_is_left_to_the_gate(
+    terminal: Terminal, plain_python, bind, given
+):
+    server = f'{UPSTREAM}[server]\nbind = "{bind}"\n'
+    write_settings(terminal.folder, server, gate=TRUSTED)
+
+    lines = terminal.do("config", "systemd").splitlines()
+
+    assert f"CapabilityBoundingSet={given}" in lines
+    assert (f"AmbientCapabilities={given}" in lines) is bool(given)
+
+
+@pytest.mark.parametrize("port", [8000, 80])
+def test_systemd_takes_the_unit(program, plain_python, ready: Terminal, port):
+    text = ready.path.read_text()
+    ready.path.write_text(f'{text}[server]\nbind = "127.0.0.1:{port}"\n')
     unit = ready.folder / "totp_gate_test.service"
     told = ready.do("config", "systemd", "--user", "root")
     unit.write_text(told)

@@ -62,7 +62,7 @@ class Demo:
         return self.process.wait(PATIENCE)
 
     def server(self) -> int:
-        """Return the process id of the gunicorn master below it."""
+        """Return the process id of what runs the server below it."""
         pid = self.process.pid
         text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
         return int(text.split()[0])
@@ -136,6 +136,16 @@ def test_a_signal_ends_all_of_it(number: signal.Signals):
         assert not answers(port)
         with pytest.raises(ProcessLookupError):
             os.killpg(master, 0)
+
+
+def test_a_demo_that_is_killed_leaves_nothing_either():
+    port = free_port()
+    with running("--bind", f"127.0.0.1:{port}") as demo:
+        os.kill(demo.process.pid, signal.SIGKILL)
+
+        assert demo.wait() == -signal.SIGKILL
+        wait_until(demo.nothing_is_left, "an empty folder")
+        assert not answers(port)
 
 
 def test_the_end_of_the_server_is_told():

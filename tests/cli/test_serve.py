@@ -21,6 +21,7 @@ from totp_gate.cli.server import Server as Gunicorn
 from totp_gate.cli.server import settings as gunicorn_settings
 from totp_gate.config import load_config
 from totp_gate.core import otp
+from totp_gate.errors import Conflict
 from totp_gate.testing import write_settings
 
 APP = """
@@ -238,8 +239,24 @@ def test_a_port_that_is_taken_ends_it():
         with pytest.raises(RuntimeError) as failure, server:
             pass
 
-    assert "Connection in use" in str(failure.value)
-    assert "Traceback" not in str(failure.value)
+    assert "somebody listens there already" in str(failure.value)
+    for unwanted in ("Starting gunicorn", "Traceback"):
+        assert unwanted not in str(failure.value)
+
+
+def test_a_reload_to_an_address_that_cannot_be_had_changes_nothing(tmp_path: Path):
+    path = write_settings(tmp_path, f'[server]\nbind = "127.0.0.1:{free_port()}"\n')
+    server = Gunicorn(path)
+    before, old = server.cfg.address, server.bind
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        write_settings(tmp_path, f'[server]\nbind = "{address}"\n')
+        with pytest.raises(Conflict, match="somebody listens there already"):
+            server.reload()
+
+    assert (server.cfg.address, server.bind) == (before, old)
+    server.reload()
+    assert server.bind == address
 
 
 def test_gunicorn_is_set_up_so_that_only_the_gate_judges(tmp_path: Path):

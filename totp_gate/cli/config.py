@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from sqlalchemy import make_url
 
+from totp_gate.cli.listening import is_for_root
 from totp_gate.cli.parts import Parts, pass_parts
 from totp_gate.cli.places import Place, place_of, plain, reached
 from totp_gate.core import headers
@@ -179,6 +180,7 @@ def for_systemd(parts: Parts, user: str) -> None:
             "writable": writable,
             "in_home": any(path.startswith(_HOMES) for path in paths),
             "in_tmp": any(path.startswith(_TEMPORARY) for path in paths),
+            "privileged": is_for_root(settings.server.bind),
             "wrapped": settings.upstream is not None and bool(settings.upstream.app),
         },
     )

@@ -7,7 +7,6 @@ import http.client
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,8 @@ import click
 import totp_gate
 from totp_gate.cli import installation
 from totp_gate.cli.asking import readable_password
+from totp_gate.cli.guard import STOP
+from totp_gate.cli.listening import bound
 from totp_gate.cli.output import print_fields
 from totp_gate.cli.parts import Parts, Refused, pass_parts
 from totp_gate.core import otp
@@ -30,7 +31,6 @@ from totp_gate.telemetry.metrics import FOLDER_VARIABLE
 
 DEFAULT = "127.0.0.1:8000"
 _START = 30.0
-_STOP = 10.0
 _PATIENCE = 2.0
 _TICK = 0.2
 _SAMPLE = "totp_gate.cli.sample:application"
@@ -109,20 +109,15 @@ def _address(bind: str | None) -> tuple[str, int]:
 
 def _is_free(host: str, port: int) -> bool:
     try:
-        _listen(host, port).close()
+        bound(host, port).close()
     except OSError:
         return False
     return True
 
 
 def _free_port(host: str) -> int:
-    with _listen(host, 0) as listening:
-        return int(listening.getsockname()[1])
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
-    return socket.create_server((host.strip("[]"), port), family=family)
+    with bound(host, 0) as taken:
+        return int(taken.getsockname()[1])
 
 
 @contextlib.contextmanager
@@ -163,7 +158,7 @@ def _prepare(parts: Parts, address: str) -> installation.FirstUser:
 def _serving(settings: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run ``serve`` in a process group of its own, which a Ctrl-C here does not reach.
 
-    Leaving the block ends it.
+    Leaving the block ends it, and so does the end of this process (`cli.guard`).
     """
     environ = {
         name: value
@@ -176,11 +171,12 @@ def _serving(settings: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     figures = settings.parent / "figures"
     figures.mkdir()
     environ[FOLDER_VARIABLE] = str(figures)
-    command = [sys.executable, "-m", "totp_gate", "--config", str(settings), "serve"]
+    guard = [sys.executable, "-m", "totp_gate.cli.guard", str(settings.parent)]
+    serve = [sys.executable, "-m", "totp_gate", "--config", str(settings), "serve"]
     with log.open("wb") as output:
         server = subprocess.Popen(  # noqa: S603 - our own program
-            command,
-            stdin=subprocess.DEVNULL,
+            [*guard, *serve],
+            stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
             cwd=settings.parent,
@@ -194,10 +190,10 @@ def _serving(settings: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
-    # Quickly: nobody's work is waited for.
-    server.send_signal(signal.SIGINT)
+    if server.stdin is not None:
+        server.stdin.close()
     with contextlib.suppress(subprocess.TimeoutExpired):
-        server.wait(_STOP)
+        server.wait(STOP)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(server.pid, signal.SIGKILL)
     server.wait()

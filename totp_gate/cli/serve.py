@@ -45,6 +45,7 @@ def serve(parts: Parts, /, **options: Any) -> None:
     for key, value in given.items():
         # Workers and reloads read them from there as well.
         os.environ[_VARIABLE + key.upper()] = str(value)
+    from totp_gate.cli.listening import try_address
     from totp_gate.cli.server import Server, is_sound
 
     path = parts.path.absolute()
@@ -54,6 +55,7 @@ def serve(parts: Parts, /, **options: Any) -> None:
         raise Unusable(_in_options(str(error))) from error
     if not is_sound(path):
         raise click.exceptions.Exit(2)
+    try_address(server.bind)
     _run(server)
 
 

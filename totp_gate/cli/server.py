@@ -24,6 +24,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.errors import AppImportError
 
+from totp_gate.cli.listening import try_address
 from totp_gate.config import Config, load_config
 from totp_gate.errors import GateError
 from totp_gate.telemetry.metrics import FOLDER_VARIABLE
@@ -87,6 +88,11 @@ class Server(BaseApplication):  # type: ignore[misc]
         self._config = load_config(path)
         super().__init__()
 
+    @property
+    def bind(self) -> str:
+        """Where it listens, or will."""
+        return self._config.server.bind
+
     def load_config(self) -> None:
         """Set gunicorn's settings from those of the gate."""
         for name, value in settings(self._config).items():
@@ -94,8 +100,14 @@ class Server(BaseApplication):  # type: ignore[misc]
                 self.cfg.set(name, value)
 
     def reload(self) -> None:
-        """Read the settings anew; they have been judged."""
-        self._config = load_config(self.path)
+        """Read the settings anew; they have been judged.
+
+        Raises:
+            GateError: it cannot listen where they say; then nothing changed.
+        """
+        config = load_config(self.path)
+        try_address(config.server.bind, held=self.bind)
+        self._config = config
         super().reload()
 
     def load(self) -> WSGIApplication:
@@ -124,7 +136,7 @@ class Master(Arbiter):  # type: ignore[misc]
         try:
             super().reload()
         except GateError as error:
-            self.log.warning("The settings changed while they were read: %s", error)
+            self.log.warning("%s\nThe old settings stay in force", error)
 
 
 @contextmanager
