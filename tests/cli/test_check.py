@@ -58,7 +58,7 @@ def test_the_state_is_not_made(terminal: Terminal):
 
 def test_the_lost_key_of_a_stored_secret_is_a_warning(alice: Terminal):
     (alice.folder / "gate.keys").unlink()
-    alice.do("key", "init")
+    alice.do("key", "init", "--lose-authenticators")
 
     assert "the key of 1 stored secret(s)" in alice.run("check").stderr
 

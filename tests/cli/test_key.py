@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Terminal
+from tests.cli.conftest import PASSWORD, Terminal
 from totp_gate.cli import keyfile
 from totp_gate.core.keys import KeyRing
 from totp_gate.errors import SealBroken
@@ -95,9 +95,69 @@ def test_a_key_that_seals_something_is_not_pruned(alice: Terminal):
     assert len(ring(alice).keys) == 2
 
 
+def test_keys_that_are_lost_are_not_replaced_by_mistake(alice: Terminal):
+    (alice.folder / "gate.keys").unlink()
+
+    assert "from the backup" in alice.refused("check", code=2)
+    complaint = alice.refused("key", "init")
+    assert "1 secret(s) sealed with other keys" in complaint
+    assert "from the backup" in complaint
+    assert not (alice.folder / "gate.keys").exists()
+
+
+def test_a_state_without_secrets_needs_no_old_keys(terminal: Terminal):
+    terminal.do("user", "add", "bob", "--password-stdin", "--no-link", input=PASSWORD)
+    (terminal.folder / "gate.keys").unlink()
+
+    terminal.do("key", "init")
+
+    assert terminal.json("key", "status")["missing"] == {}
+
+
+@pytest.mark.parametrize(
+    ("octets", "word"),
+    [
+        pytest.param(b"", "there is no key in it", id="empty"),
+        pytest.param(b"nonsense\n", "line 1 is not", id="no key"),
+        pytest.param(b"\xef\xbb\xbfk1 2026-01-01 x\n", "no plain ASCII", id="a mark"),
+        pytest.param("k\n".encode("utf-16"), "no plain ASCII", id="UTF-16"),
+        pytest.param(b"\0" * 40, "line 1 is not", id="zeros"),
+    ],
+)
+@pytest.mark.parametrize("words", [("user", "list"), ("key", "rotate"), ("check",)])
+def test_a_spoilt_file_of_keys_is_one_line_with_its_path_and_what_helps(
+    terminal: Terminal, octets: bytes, word: str, words: tuple[str, ...]
+):
+    path = terminal.folder / "gate.keys"
+    path.write_bytes(octets)
+
+    complaint = terminal.refused(*words, code=2)
+
+    (line,) = [each for each in complaint.splitlines() if "gate.keys_file" in each]
+    for part in (str(path), word, "put it back from the backup"):
+        assert part in line
+
+
+def test_programs_are_told_what_was_made(alice: Terminal):
+    made = alice.json("key", "rotate")
+    pruned = alice.json("key", "prune")
+    again = alice.json("key", "prune")
+
+    newest = ring(alice).newest
+    assert made["key"] == {"id": newest.id, "made": newest.made}
+    assert (made["sealed"], made["broken"]) == (1, 0)
+    assert len(pruned["removed"]) == 1
+    assert again == {**pruned, "removed": []}
+
+    (alice.folder / "gate.keys").unlink()
+    first = alice.json("key", "init", "--lose-authenticators")
+    assert first["key"]["id"] == ring(alice).newest.id
+    assert first["file"] == str(alice.folder / "gate.keys")
+
+
 def test_what_cannot_be_opened_is_told_and_left_alone(alice: Terminal):
     (alice.folder / "gate.keys").unlink()
-    alice.do("key", "init")
+    alice.do("key", "init", "--lose-authenticators")
 
     result = alice.run("key", "rotate")
 

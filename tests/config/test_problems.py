@@ -53,7 +53,7 @@ GATE_CASES = [
     bad("another database", GATE + 'state = "mysql://localhost/x"', "gate.state (line 3)", "sqlite:///gate.db"),
     bad("a state in memory", GATE + 'state = "sqlite://"', "gate.state (line 3)", "sqlite:///gate.db"),
     bad("a state with parameters", GATE + 'state = "sqlite:///a?mode=ro"', "gate.state (line 3)", "leave them out"),
-    bad("keys that are not there", GATE + 'keys_file = "no.keys"', "gate.keys_file (line 3)", "run totp-gate key init"),
+    bad("keys that are not there", GATE + 'keys_file = "no.keys"', "gate.keys_file (line 3)", "put it back from the backup"),
     bad("keys that are a folder", GATE + 'keys_file = "."', "gate.keys_file (line 3)", "is no file"),
     bad("a proxy that is everybody", GATE + 'trusted_proxies = ["0.0.0.0/0"]', "gate.trusted_proxies (line 3)", "everybody"),
     bad("a proxy that is half of everybody", GATE + 'trusted_proxies = ["0.0.0.0/1"]', "gate.trusted_proxies (line 3)", "everybody"),

@@ -20,7 +20,7 @@ def test_the_first_key_is_the_newest():
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        pytest.param("", "no key", id="empty"),
+        pytest.param("", "there is no key in it", id="empty"),
         pytest.param("# only words\n", "no key", id="comment only"),
         pytest.param("k0000001 abc\n", "line 1", id="two words"),
         pytest.param("\n" + SHORT, "line 2", id="too short"),

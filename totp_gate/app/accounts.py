@@ -19,6 +19,7 @@ from totp_gate.accounts.signin import SignIn
 from totp_gate.accounts.tokens import AppTokens
 from totp_gate.app import threads
 from totp_gate.config import Config
+from totp_gate.config.entry import PUT_BACK
 from totp_gate.core.keys import KeyRing
 from totp_gate.core.passwords import Profile
 from totp_gate.core.sealing import Sealer
@@ -162,10 +163,13 @@ def read_keys(path: Path) -> KeyRing:
     try:
         return KeyRing.parse(path.read_text("ascii"))
     except OSError as error:
-        reason = f"cannot be read ({error.strerror}); make it with: totp-gate key init"
-        raise ConfigError([("gate.keys_file", reason)]) from error
+        reason = f"{path} cannot be read ({error.strerror}): correct its permissions"
+    except UnicodeDecodeError:
+        # A byte order mark, too: an editor has been at it.
+        reason = f"{path} is no plain ASCII text: {PUT_BACK}"
     except ValueError as error:
-        raise ConfigError([("gate.keys_file", str(error))]) from error
+        reason = f"{path}: {error}: {PUT_BACK}"
+    raise ConfigError([("gate.keys_file", reason)])
 
 
 class _LaterKeys:

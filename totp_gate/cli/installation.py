@@ -16,7 +16,6 @@ from totp_gate.cli import keyfile
 from totp_gate.cli.output import print_fields, print_qr
 from totp_gate.cli.parts import Parts
 from totp_gate.core import otp
-from totp_gate.errors import Conflict
 from totp_gate.model import User
 
 KEYS = "gate.keys"
@@ -119,7 +118,7 @@ def making(settings: Path) -> Iterator[None]:
     files += [folder / (STATE + side) for side in _STATE_SIDES]
     for each in files:
         if each.exists() or each.is_symlink():
-            raise Conflict(f"{each} exists already and is not overwritten")
+            raise keyfile.is_there(each)
     made_folder = not folder.exists()
     try:
         if made_folder:

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from sqlalchemy import make_url
 
 from totp_gate.cli import keyfile
 from totp_gate.cli.output import json_option, print_json, print_table, report
 from totp_gate.cli.parts import Parts, pass_parts
+from totp_gate.core.keys import KeyRing
 from totp_gate.errors import ConfigError, Conflict, SealBroken
 from totp_gate.model import Authenticator
+
+if TYPE_CHECKING:
+    from totp_gate.config.entry import GateSection
 
 _KEY = "gate.keys_file"
 _RELOAD = "Now reload running gates (kill -HUP, or restart): they use what they read."
@@ -37,19 +44,39 @@ def key() -> None:
 
 
 @key.command("init")
+@click.option(
+    "--lose-authenticators",
+    is_flag=True,
+    help="Also where stored secrets are sealed with keys that are lost.",
+)
 @json_option
 @pass_parts
-def init(parts: Parts, as_json: bool) -> None:
-    """Make the file of the keys, with one fresh key.
+def init(parts: Parts, lose_authenticators: bool, as_json: bool) -> None:
+    """Make the file of the keys, with one fresh key, for a new installation.
 
-    What is there already is never overwritten.
+    What is there already is never overwritten. Refused where the state holds secrets:
+    they were sealed with other keys, so put those back from the backup. Where there is
+    no backup, --lose-authenticators makes a key all the same. Nobody's authenticator
+    works any more then: everybody with one needs `user reset-second-factor`.
 
     \b
     Example: totp-gate key init
     """
-    path = _place(parts)
+    section = _section(parts)
+    path = section.keys_file
+    if path.exists() or path.is_symlink():
+        raise keyfile.is_there(path)
+    sealed = 0 if lose_authenticators else _count_sealed(section.state)
+    if sealed:
+        raise Conflict(
+            f"the state holds {sealed} secret(s) sealed with other keys, which a new"
+            " one cannot open: put the old file back from the backup. If it is lost for"
+            " good: totp-gate key init --lose-authenticators, and for everybody with an"
+            " authenticator, totp-gate user reset-second-factor NAME"
+        )
     keyfile.write_new(path, keyfile.HEADING + keyfile.fresh_line(parts.now()))
-    report(f"{path}: made, with one key", {"file": str(path)}, as_json=as_json)
+    done = {"file": str(path), "key": _newest(path)}
+    report(f"{path}: made, with one key", done, as_json=as_json)
 
 
 @key.command("status")
@@ -104,8 +131,9 @@ def rotate(parts: Parts, as_json: bool) -> None:
     keyfile.replace(path, keyfile.with_first(text, keyfile.fresh_line(parts.now())))
     changed, broken = _seal_anew(parts)
     parts.record("", "keys-rotated", f"{changed} secret(s) sealed anew")
-    done = f"{path}: new key; {changed} stored secret(s) sealed with it"
-    report(done, {"sealed": changed, "broken": broken}, as_json=as_json)
+    text = f"{path}: new key; {changed} stored secret(s) sealed with it"
+    done = {"key": _newest(path), "sealed": changed, "broken": broken}
+    report(text, done, as_json=as_json)
     if broken:
         click.echo(
             f"{broken} secret(s) cannot be opened with any key of the file; their"
@@ -129,7 +157,7 @@ def prune(parts: Parts, as_json: bool) -> None:
     \b
     Example: totp-gate key prune && systemctl reload totp-gate
     """
-    ring = parts.accounts.ring
+    ring, path = parts.accounts.ring, parts.config.keys_file
     sealed = _sealed_with(parts.accounts.store.authenticators(None))
     old = {each.id: sealed[each.id] for each in ring.keys[1:]}
     needed = sum(old.values())
@@ -140,25 +168,40 @@ def prune(parts: Parts, as_json: bool) -> None:
         )
     if not old:
         none = "nothing to remove: there is one key"
-        report(none, {"removed": []}, as_json=as_json)
+        report(none, {"key": _newest(path), "removed": []}, as_json=as_json)
         return
-    path = parts.config.keys_file
     keyfile.replace(path, keyfile.newest_only(keyfile.read(path)))
     parts.record("", "keys-pruned", f"{len(old)} key(s) removed")
-    done = f"{path}: {len(old)} old key(s) removed: {', '.join(old)}"
-    report(done, {"removed": list(old)}, as_json=as_json)
+    text = f"{path}: {len(old)} old key(s) removed: {', '.join(old)}"
+    report(text, {"key": _newest(path), "removed": list(old)}, as_json=as_json)
     click.echo(_RELOAD, err=True)
 
 
-def _place(parts: Parts) -> Path:
-    """Return where the settings say that the keys are; they need not be there yet."""
+def _newest(path: Path) -> dict[str, str]:
+    """Return what may be told of the newest key in *path*."""
+    newest = KeyRing.parse(keyfile.read(path)).newest
+    return {"id": newest.id, "made": newest.made}
+
+
+def _count_sealed(state: str) -> int:
+    """Return how many secrets the state holds, if there is one."""
+    from totp_gate.stores.sql import open_store
+
+    if not Path(str(make_url(state).database)).exists():
+        return 0
+    with closing(open_store(state)) as store:
+        return sum(_sealed_with(store.authenticators(None)).values())
+
+
+def _section(parts: Parts) -> GateSection:
+    """Return ``[gate]``; the file of the keys need not be there yet."""
     from totp_gate.config import load_config
     from totp_gate.config.entry import GateSection
     from totp_gate.config.settings import Config
     from totp_gate.config.sources import Source
 
     try:
-        return load_config(parts.path).keys_file
+        return load_config(parts.path).gate
     except ConfigError as error:
         others = [each for each in error.problems if not each[0].startswith(_KEY)]
         if others:
@@ -166,7 +209,7 @@ def _place(parts: Parts) -> Path:
     source = Source(parts.path.absolute())
     source.override(Config, os.environ)
     section = source.values.get("gate", {})
-    return GateSection.model_validate(section, context=source.path).keys_file
+    return GateSection.model_validate(section, context=source.path)
 
 
 def _sealed_with(authenticators: list[Authenticator]) -> Counter[str]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from totp_gate.core.keys import KeyRing, new_line
-from totp_gate.errors import ConfigError, Conflict
+from totp_gate.errors import Conflict
 
 HEADING = "# The gate's keys, newest first; see totp-gate key --help. Keep it secret.\n"
 
@@ -17,6 +17,11 @@ HEADING = "# The gate's keys, newest first; see totp-gate key --help. Keep it se
 def fresh_line(now: float) -> str:
     """Return the line of a new key, made today."""
     return new_line(datetime.fromtimestamp(now, UTC).date().isoformat()) + "\n"
+
+
+def is_there(path: Path) -> Conflict:
+    """Return the error of whoever would overwrite *path*."""
+    return Conflict(f"{path} exists already and is not overwritten")
 
 
 def write_new(path: Path, text: str) -> None:
@@ -30,7 +35,7 @@ def write_new(path: Path, text: str) -> None:
     try:
         file = os.open(path, flags, 0o600)
     except FileExistsError:
-        raise Conflict(f"{path} exists already and is not overwritten") from None
+        raise is_there(path) from None
     try:
         with os.fdopen(file, "w", encoding="utf-8") as opened:
             opened.write(text)
@@ -47,13 +52,10 @@ def read(path: Path) -> str:
     Raises:
         ConfigError: it is not.
     """
-    try:
-        text = path.read_text("ascii")
-        KeyRing.parse(text)
-    except (ValueError, OSError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigError([("gate.keys_file", f"{path}: {reason}")]) from error
-    return text
+    from totp_gate.app import read_keys
+
+    read_keys(path)
+    return path.read_text("ascii")
 
 
 def replace(path: Path, text: str) -> None:

@@ -158,16 +158,23 @@ class GateSection(Section):
             yield complaint("keys_file", reason)
 
 
+PUT_BACK = (
+    "put it back from the backup (a new one, by totp-gate key init, is for a new"
+    " installation: it opens no stored secret)"
+)
+"""What helps where the file of the keys is lost or spoilt."""
+
+
 def _keys_reason(path: Path) -> str:
     """Return why *path* cannot be the file of the keys, or nothing."""
     try:
         found = path.stat()
     except FileNotFoundError:
-        return f"{path} does not exist: run totp-gate key init"
+        return f"{path} does not exist: {PUT_BACK}"
     except OSError as error:
         return f"{path} ({error.strerror}): correct the path or its permissions"
     if not stat.S_ISREG(found.st_mode):
-        return f"{path} is no file: name one, and run totp-gate key init"
+        return f"{path} is no file: name the file of the keys"
     if reason := too_open(path, owners=frozenset((0, os.geteuid()))):
         return reason
     if not os.access(path, os.R_OK):

@@ -67,9 +67,9 @@ class KeyRing:
             if line.strip() and not line.lstrip().startswith("#"):
                 keys.append(_key(line.split(), number))
         if not keys:
-            raise ValueError("there is no key in the file; make one with key init")
+            raise ValueError("there is no key in it")
         if len({key.id for key in keys}) < len(keys):
-            raise ValueError("two keys have the same id; remove one of the lines")
+            raise ValueError("two of its keys have the same id")
         return cls(tuple(keys))
 
     @property
@@ -107,7 +107,5 @@ def _key(words: list[str], number: int) -> Key:
     if len(secret) != KEY_BYTES:
         raise ValueError(f"the key in line {number} is not {KEY_BYTES} octets")
     if len(set(secret)) < KEY_BYTES // 3:
-        raise ValueError(
-            f"the key in line {number} is not random; make one by key init"
-        )
+        raise ValueError(f"the key in line {number} is not random")
     return Key(words[0], words[1], secret)
