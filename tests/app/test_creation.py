@@ -1,8 +1,14 @@
 """What is wired together where a gate is made from its settings."""
 
 import json
+import traceback
 
-from totp_gate.app import create_app
+import pytest
+from gunicorn.errors import AppImportError
+
+from tests.applications import echo
+from totp_gate.app import Gate, create_app
+from totp_gate.errors import ConfigError
 from totp_gate.testing import write_settings
 
 
@@ -15,3 +21,39 @@ def test_the_audit_hears_of_a_certificate_that_does_not_fit(tmp_path):
 
     line = json.loads((tmp_path / "audit.log").read_text())
     assert (line["event"], line["request"]) == ("upstream.untrusted", "0123456789ab")
+
+
+def broken_settings(folder):
+    return write_settings(folder, "[session]\nidle = 3\n[cache]\n")
+
+
+def spoilt_keys(folder):
+    path = write_settings(folder)
+    (folder / "gate.keys").write_text("nonsense")
+    return path
+
+
+@pytest.mark.parametrize("make", [create_app, lambda path: Gate(echo, path)])
+@pytest.mark.parametrize(
+    ("spoil", "keys"),
+    [
+        (broken_settings, ["session.idle (line 5)", "cache (line 6)"]),
+        (spoilt_keys, ["gate.keys_file"]),
+    ],
+)
+def test_what_is_wrong_is_told_once_with_its_file(
+    tmp_path, monkeypatch, make, spoil, keys
+):
+    monkeypatch.setattr("totp_gate.app.creation.missing_upstream", lambda _: [])
+    path = spoil(tmp_path)
+
+    with pytest.raises(ConfigError) as caught:
+        make(path)
+
+    first, *lines = str(caught.value).splitlines()
+    assert first == f"{path} cannot be used:"
+    assert [line.partition(": ")[0] for line in lines] == keys
+    told = "".join(traceback.format_exception(caught.value))
+    assert told.count(lines[0]) == 1
+    # Whom gunicorn tells by their text, and nothing else.
+    assert isinstance(caught.value, AppImportError)

@@ -89,6 +89,27 @@ def test_plain_http_needs_nobody_to_speak_tls(alice: Terminal):
     assert "gate.trusted_proxies" not in alice.run("check").stderr
 
 
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        pytest.param("[gate]\norigin = 3\n", "gate.origin (line 2)", id="a setting"),
+        pytest.param("[gate\n", "gate.toml (line 1, column 6)", id="no TOML"),
+    ],
+)
+def test_programs_get_problems_of_the_settings_themselves(
+    terminal: Terminal, text: str, key: str
+):
+    terminal.path.write_text(text)
+
+    result = terminal.run("check", "--json")
+
+    assert result.exit_code == 2
+    told = json.loads(result.stdout)
+    assert told["ok"] is False
+    assert told["problems"][0][0] == key
+    assert key in result.stderr
+
+
 def test_programs_get_problems_too(alice: Terminal):
     assert alice.json("check")["ok"] is True
 

@@ -15,9 +15,11 @@ import pytest
 from tests.cli.conftest import PASSWORD, Terminal
 from tests.servers import ROOT, Server, free_port, wait_until
 from tests.visitor import Visitor
+from totp_gate.cli import server as server_module
 from totp_gate.cli.installation import add_first_user
 from totp_gate.cli.parts import Parts
 from totp_gate.cli.server import Server as Gunicorn
+from totp_gate.cli.server import is_sound
 from totp_gate.cli.server import settings as gunicorn_settings
 from totp_gate.config import load_config
 from totp_gate.core import otp
@@ -257,6 +259,43 @@ def test_a_reload_to_an_address_that_cannot_be_had_changes_nothing(tmp_path: Pat
     assert (server.cfg.address, server.bind) == (before, old)
     server.reload()
     assert server.bind == address
+
+
+@pytest.mark.parametrize(
+    ("app", "words"),
+    [
+        pytest.param("import os; os.kill(os.getpid(), 9)", ["SIGKILL"], id="a signal"),
+        pytest.param("import os; os._exit(7)", ["status 7"], id="an exit"),
+        pytest.param("x = 1\ndef f(:\n", ["behind.py, line 2"], id="no Python"),
+        pytest.param("\n1 / 0", ["behind.py, line 2", "division"], id="an error"),
+        pytest.param("\nimport no_such", ["behind.py, line 2", "no_such"], id="import"),
+        pytest.param("raise SystemExit('no')", ["behind.py, line 1"], id="its own end"),
+        pytest.param("app = 1", ["'application'", "module:application"], id="no name"),
+    ],
+)
+def test_an_application_that_breaks_down_is_told_where(
+    tmp_path: Path, capfd, app: str, words: list[str]
+):
+    (tmp_path / "behind.py").write_text(app)
+    path = write_settings(tmp_path, '[upstream]\napp = "behind:application"\n')
+
+    assert not is_sound(path)
+
+    told = capfd.readouterr().err
+    assert "Traceback" not in told
+    for word in words:
+        assert word in told
+
+
+def test_an_application_that_does_not_finish_is_told(
+    tmp_path: Path, capfd, monkeypatch
+):
+    (tmp_path / "behind.py").write_text("import time; time.sleep(30)")
+    path = write_settings(tmp_path, '[upstream]\napp = "behind:application"\n')
+    monkeypatch.setattr(server_module, "JUDGING", 1)
+
+    assert not is_sound(path)
+    assert "took more than 1 seconds" in capfd.readouterr().err
 
 
 def test_gunicorn_is_set_up_so_that_only_the_gate_judges(tmp_path: Path):

@@ -15,6 +15,7 @@ from totp_gate.core.otp import Params, parse_secret
 from totp_gate.core.password_rules import Requirements
 from totp_gate.core.sessions import Limits
 from totp_gate.core.urls import parse_origin
+from totp_gate.errors import ConfigError
 from totp_gate.telemetry.inventory import told_events
 from totp_gate.upstream.destination import Limits as UpstreamLimits
 
@@ -256,6 +257,9 @@ def test_every_single_setting_has_a_name_in_the_environment(files):
         pytest.param("TOTP_GATE__SESION__IDLE", "1h", "TOTP_GATE__SESION__IDLE", "TOTP_GATE__SESSION__IDLE?", id="misspelt"),
         pytest.param("TOTP_GATE__session__idle", "1h", "TOTP_GATE__session__idle", "TOTP_GATE__SESSION__IDLE?", id="small letters"),
         pytest.param("TOTP_GATE__", "1", "TOTP_GATE__", "unset it", id="no name"),
+        pytest.param("TOTP_GATE_SESSION_IDLE", "1h", "TOTP_GATE_SESSION_IDLE", "TOTP_GATE__SESSION__IDLE?", id="single lines"),
+        pytest.param("TOTP_GATE_CONFG", "a", "TOTP_GATE_CONFG", "TOTP_GATE_CONFIG?", id="a misspelt file"),
+        pytest.param("TOTP_GATE", "a", "TOTP_GATE", "unset it", id="our name"),
         pytest.param("TOTP_GATE__USERS__0__NAME", "x", "TOTP_GATE__USERS__0__NAME", "into the file", id="a user"),
         pytest.param("TOTP_GATE__SESSION__IDLE", "1w", "session.idle (TOTP_GATE__SESSION__IDLE)", "write it like", id="no duration"),
         pytest.param("TOTP_GATE__SESSION__IDLE", "30", "session.idle (TOTP_GATE__SESSION__IDLE)", '"30s"', id="no unit"),
@@ -275,10 +279,27 @@ def test_a_bad_name_or_value_in_the_environment_is_refused(
     assert word in reason
 
 
-def test_other_names_of_the_environment_mean_nothing(files):
-    environ = {"TOTP_GATE_SERVICE_HOST": "10.0.0.1", "SESSION__IDLE": "x"}
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SESSION__IDLE",
+        "TOTP_GATE_CONFIG",
+        "TOTP_GATE_METRICS_DIR",
+        "TOTP_GATE_SERVICE_HOST",
+        "TOTP_GATE_SERVICE_PORT_HTTP",
+        "TOTP_GATE_PORT",
+        "TOTP_GATE_PORT_8000_TCP_ADDR",
+    ],
+)
+def test_other_names_of_the_environment_mean_nothing(files, name):
+    assert files.load(GATE, {name: "x"}).session.idle == 3600
 
-    assert files.load(GATE, environ).session.idle == 3600
+
+def test_a_misspelt_name_is_told_where_the_file_is_not_found(files):
+    with pytest.raises(ConfigError) as caught:
+        load_config(files.folder / "absent.toml", environ={"TOTP_GATE_CONFG": "x"})
+
+    assert [key for key, _ in caught.value.problems][1] == "TOTP_GATE_CONFG"
 
 
 SECRETS = ["canary-hash", "canary-secret", "canary-filed"]

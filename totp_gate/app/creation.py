@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gunicorn.util import import_app
+from gunicorn.errors import AppImportError
 
 from totp_gate.app.accounts import Clock, open_accounts
+from totp_gate.app.behind import load_upstream
 from totp_gate.app.furnishing import Check, furnish, identity_headers, pages_of
-from totp_gate.config import Config, load_config
+from totp_gate.config import Config, load_config, settings_file
 from totp_gate.core.passwords import Profile
 from totp_gate.errors import ConfigError, UpstreamUnavailable
 from totp_gate.gate import GateMiddleware
@@ -23,6 +24,23 @@ from totp_gate.web.trouble import Trouble
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+class StartError(ConfigError, AppImportError):  # type: ignore[misc]
+    """The gate cannot start with these settings.
+
+    gunicorn tells an error of its own kind by its text alone, without a traceback.
+
+    Attributes:
+        path: the settings file.
+    """
+
+    def __init__(self, path: Path, problems: Sequence[tuple[str, str]]) -> None:
+        super().__init__(problems)
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"{self.path} cannot be used:\n{super().__str__()}"
 
 
 class Gate(GateMiddleware):
@@ -39,7 +57,7 @@ class Gate(GateMiddleware):
         meter: counts what happens; None: over all workers of this server.
 
     Raises:
-        ConfigError: something about the settings, the keys or the state is wrong; the
+        StartError: something about the settings, the keys or the state is wrong; the
             text lists all of it.
         StoreUnavailable: the state cannot be read or written.
     """
@@ -54,9 +72,12 @@ class Gate(GateMiddleware):
         checks: Mapping[str, Check] | None = None,
         meter: Meter | None = None,
     ) -> None:
-        config = settings if isinstance(settings, Config) else load_config(settings)
-        self.accounts = open_accounts(config, clock=clock, profile=profile, meter=meter)
-        super().__init__(app, furnish(self.accounts, checks or {}))
+        with _starting(settings):
+            config = settings if isinstance(settings, Config) else load_config(settings)
+            self.accounts = open_accounts(
+                config, clock=clock, profile=profile, meter=meter
+            )
+            super().__init__(app, furnish(self.accounts, checks or {}))
 
 
 def create_app(settings: str | Path | None = None) -> WSGIApplication:
@@ -66,10 +87,14 @@ def create_app(settings: str | Path | None = None) -> WSGIApplication:
         settings: path of the settings file; None: ``TOTP_GATE_CONFIG``, ``gate.toml``.
 
     Raises:
-        ConfigError: as ``Gate``; also where ``[upstream]`` is missing (see
+        StartError: as ``Gate``; also where ``[upstream]`` is missing (see
             ``missing_upstream``) or its application cannot be imported.
     """
-    config = load_config(settings)
+    with _starting(settings):
+        return _gate_of(load_config(settings))
+
+
+def _gate_of(config: Config) -> Gate:
     upstream = config.upstream
     if upstream is None:
         missing = missing_upstream(config)
@@ -92,6 +117,19 @@ def create_app(settings: str | Path | None = None) -> WSGIApplication:
     return gate
 
 
+@contextmanager
+def _starting(settings: str | Path | Config | None) -> Iterator[None]:
+    """Let what is wrong in the block be told with the file, and only once."""
+    try:
+        yield
+    except StartError:
+        raise
+    except ConfigError as error:
+        if isinstance(settings, Config):
+            raise StartError(settings.path, error.problems) from None
+        raise StartError(settings_file(settings), error.problems) from None
+
+
 def missing_upstream(config: Config) -> list[tuple[str, str]]:
     """Return the problem of a gate with nothing behind it that nobody may ask."""
     if config.upstream is not None or config.gate.trusted_proxies:
@@ -101,22 +139,6 @@ def missing_upstream(config: Config) -> list[tuple[str, str]]:
         " server that asks it in gate.trusted_proxies"
     )
     return [("upstream", reason)]
-
-
-def load_upstream(name: str, folder: Path) -> WSGIApplication:
-    """Return the WSGI application ``module:name``, found from *folder* too.
-
-    Raises:
-        ConfigError: it cannot be imported.
-    """
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
-    try:
-        app: WSGIApplication = import_app(name)
-    except Exception as error:
-        reason = f"{name} cannot be imported ({error}); write module:application"
-        raise ConfigError([("upstream.app", reason)]) from error
-    return app
 
 
 def _page(trouble: Trouble) -> Callable[..., Iterable[bytes]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,22 +45,32 @@ def check(parts: Parts, as_json: bool) -> None:
     \b
     Example: totp-gate --config /etc/totp_gate/gate.toml check
     """
-    config = parts.config
-    found = Findings(config)
+    try:
+        found = Findings(parts.config)
+    except ConfigError as error:
+        if as_json:
+            _print_json(error.problems, [])
+        raise
     if as_json:
-        print_json(
-            {
-                "ok": not found.problems,
-                "problems": [list(each) for each in found.problems],
-                "warnings": [list(each) for each in found.warnings],
-                **({} if found.problems else found.summary),
-            }
-        )
+        _print_json(found.problems, found.warnings, **found.summary)
     print_warnings(found.warnings)
     if found.problems:
         raise ConfigError(found.problems)
     if not as_json:
-        print_fields([("ok", config.path), *found.summary.items()])
+        print_fields([("ok", parts.config.path), *found.summary.items()])
+
+
+def _print_json(
+    problems: Iterable[tuple[str, str]],
+    warnings: Iterable[tuple[str, str]],
+    **summary: Any,
+) -> None:
+    told = {
+        "ok": not problems,
+        "problems": [list(each) for each in problems],
+        "warnings": [list(each) for each in warnings],
+    }
+    print_json(told if problems else told | summary)
 
 
 class Findings:

@@ -167,9 +167,27 @@ def is_sound(path: Path) -> bool:
     if child == 0:
         _judge(path)
     _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status):
-        sys.stderr.write(f"Error: {path}: judging it took too long, or broke down\n")
+    if reason := _broken(status):
+        sys.stderr.write(f"Error: {path}: {reason}\n")
     return status == 0
+
+
+def _broken(status: int) -> str:
+    """Return what became of the child that judged, where it told nothing itself."""
+    code = os.waitstatus_to_exitcode(status)
+    if code == -signal.SIGALRM:
+        return (
+            f"importing the application took more than {JUDGING} seconds: let it begin"
+            " slow work later, not while it is imported"
+        )
+    if code < 0:
+        name = signal.Signals(-code).name
+        remedy = "see what ends it (memory? a library?) with totp-gate check"
+        return f"judging it was ended by {name}: {remedy}"
+    if code not in {0, 1, 2}:
+        remedy = "the application must not end the process while it is imported"
+        return f"judging it ended with exit status {code}: {remedy}"
+    return ""
 
 
 def _judge(path: Path) -> None:

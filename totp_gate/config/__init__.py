@@ -17,10 +17,10 @@ from pydantic import ValidationError
 from totp_gate.config.base import Complaint
 from totp_gate.config.problems import broken, concerns, translate, without
 from totp_gate.config.settings import Config
-from totp_gate.config.sources import Source
+from totp_gate.config.sources import FILE_VARIABLE, Source, strangers
 from totp_gate.errors import ConfigError
 
-__all__ = ["Config", "load_config"]
+__all__ = ["Config", "load_config", "settings_file"]
 
 
 def load_config(
@@ -38,16 +38,26 @@ def load_config(
     Raises:
         ConfigError: with all problems, in the order of the file.
     """
-    file = Path(path or environ.get("TOTP_GATE_CONFIG") or "gate.toml").absolute()
-    source = Source(file)
+    strange = strangers(Config, environ)
+    try:
+        source = Source(settings_file(path, environ=environ))
+    except ConfigError as error:
+        raise ConfigError([*error.problems, *strange]) from None
     source.override(Config, environ)
     config, complaints = _judge(source)
     complaints.sort(key=source.position)
     problems = [(source.label(one.place), one.reason) for one in complaints]
-    problems += source.complaints
+    problems += strange
     if problems or config is None:
         raise ConfigError(problems)
     return config
+
+
+def settings_file(
+    path: str | Path | None = None, *, environ: Mapping[str, str] = os.environ
+) -> Path:
+    """Return the absolute path of the settings file; arguments as for `load_config`."""
+    return Path(path or environ.get(FILE_VARIABLE) or "gate.toml").absolute()
 
 
 def _judge(source: Source) -> tuple[Config | None, list[Complaint]]:

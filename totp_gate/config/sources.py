@@ -7,7 +7,7 @@ import json
 import re
 import tomllib
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
@@ -17,8 +17,18 @@ from pydantic.fields import FieldInfo
 from totp_gate.config.base import Complaint, Place, Section
 from totp_gate.config.lines import Lines
 from totp_gate.errors import ConfigError
+from totp_gate.telemetry.metrics import FOLDER_VARIABLE
 
 PREFIX = "TOTP_GATE__"
+FILE_VARIABLE = "TOTP_GATE_CONFIG"
+_OURS = "TOTP_GATE"
+_OTHERS = (FILE_VARIABLE, FOLDER_VARIABLE)
+_OF_KUBERNETES = re.compile(
+    r"TOTP_GATE_(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?"
+    r"|PORT(?:_\d+_[A-Z]+(?:_(?:PROTO|PORT|ADDR))?)?)",
+    re.ASCII,
+)
+"""What Kubernetes tells every pod beside a service that is called ``totp-gate``."""
 _Known = tuple[tuple[str, str], FieldInfo]
 _POSITION = re.compile(r" \((?:at (?:line (\d+), column (\d+)|end of document))\)$")
 _TRUTHS = {"true": True, "yes": True, "on": True, "1": True} | {
@@ -39,7 +49,6 @@ class Source:
         path: the file.
         values: its tables, with the environment's settings in them.
         names: the environment's names of the settings it gave.
-        complaints: names of the environment that mean nothing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -47,7 +56,6 @@ class Source:
         self._text = _read(path)
         self.values: dict[str, Any] = _parse(path, self._text)
         self.names: dict[Place, str] = {}
-        self.complaints: list[tuple[str, str]] = []
 
     @cached_property
     def lines(self) -> Lines:
@@ -57,12 +65,7 @@ class Source:
     def override(self, model: type[Section], environ: Mapping[str, str]) -> None:
         """Put the settings of *environ* over those of the file."""
         known = dict(_names(model))
-        for name in sorted(environ):
-            if not name.startswith(PREFIX):
-                continue
-            if name not in known:
-                self.complaints.append((name, _unknown(name, known)))
-                continue
+        for name in sorted(environ.keys() & known.keys()):
             place, field = known[name]
             table = self.values.setdefault(place[0], {})
             # Where there is no table, that is a complaint of its own.
@@ -86,6 +89,20 @@ class Source:
 
     def _name(self, place: Place) -> str | None:
         return self.names.get(place[:2])
+
+
+def strangers(
+    model: type[Section], environ: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """Return the names of *environ* that begin like ours and mean nothing, and why."""
+    known = {name for name, _ in _names(model)}.union(_OTHERS)
+    return [
+        (name, _unknown(name, known))
+        for name in sorted(environ)
+        if name.startswith(_OURS)
+        and name not in known
+        and not _OF_KUBERNETES.fullmatch(name)
+    ]
 
 
 def written(place: Place) -> str:
@@ -155,12 +172,17 @@ def section_of(annotation: Any) -> type[Section] | None:
     return None
 
 
-def _unknown(name: str, known: Mapping[str, object]) -> str:
+def _unknown(name: str, known: Iterable[str]) -> str:
     if name.startswith((f"{PREFIX}USERS", f"{PREFIX}RULES")):
         return "is no setting: users and rules are written into the file"
-    near = difflib.get_close_matches(name.upper(), known, 1, cutoff=0.7)
-    remedy = f"did you mean {near[0]}?" if near else "unset it"
+    bare = {_bare(each): each for each in known}
+    near = difflib.get_close_matches(_bare(name), bare, 1, cutoff=0.7)
+    remedy = f"did you mean {bare[near[0]]}?" if near else "unset it"
     return f"is no setting: {remedy}"
+
+
+def _bare(name: str) -> str:
+    return name.removeprefix(_OURS).strip("_").upper()
 
 
 def _value(text: str, field: FieldInfo) -> object:
