@@ -254,6 +254,18 @@ def _last(peer: str, header: str | None, trusted: Networks) -> str:
     return header.rpartition(",")[2].strip(" \t")
 
 
+def is_chunked(coding: str) -> bool:
+    """Tell whether *coding* (``Transfer-Encoding``) is chunked, and nothing else.
+
+    Servers take the chunks apart and leave any other coding in the body, whose length
+    and meaning then are not what the next one takes them for.
+
+    Source:
+        RFC 9112 sections 6.1 and 7.
+    """
+    return coding.strip(" \t").lower() == "chunked"
+
+
 _PAGES = frozenset(("document", "iframe", "frame", "embed", "object", "fencedframe"))
 
 

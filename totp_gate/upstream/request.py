@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from totp_gate.core.headers import is_chunked
 from totp_gate.errors import BadRequest
 from totp_gate.upstream import fields
 from totp_gate.upstream.destination import Destination
@@ -206,9 +207,7 @@ def _length(environ: dict[str, Any]) -> int:
         raise BadRequest("The request's length is no number.")
     if announced:
         raise BadRequest("The request has two framings.")
-    if coding.strip(" \t").lower() != "chunked" or not environ.get(
-        "wsgi.input_terminated"
-    ):
+    if not (is_chunked(coding) and environ.get("wsgi.input_terminated")):
         raise BadRequest("This transfer coding is not served.", status=501)
     return CHUNKED
 

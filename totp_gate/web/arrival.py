@@ -39,6 +39,7 @@ LONGEST_REMEMBERED = 64
 _MOVERS = ("HTTP_SCRIPT_NAME", "HTTP_PATH_INFO")
 OWN_TOKEN = "HTTP_GATE_TOKEN"  # noqa: S105 - an environ key
 _MISSPELT_TOKENS = headers.spellings(["Gate-Token"]) - {OWN_TOKEN}
+_CODING = "HTTP_TRANSFER_ENCODING"
 _PATH_CHARACTERS = "/:@!$&'()*+,;=-._~"
 
 NEVER = frozenset({"CONNECT", "TRACE"})
@@ -140,7 +141,12 @@ class Arrivals:
         self._places: dict[str, Place] = {}
 
     def caller(self, environ: WSGIEnvironment) -> Caller:
-        """Take out every header a stranger may not send; return who asks."""
+        """Take out every header a stranger may not send; return who asks.
+
+        Raises:
+            BadRequest: a header tried to move the path, or the body has a transfer
+                coding other than chunked (501).
+        """
         if environ.keys() <= self._harmless:
             key = (
                 environ.get("REMOTE_ADDR"),
@@ -206,6 +212,9 @@ class Arrivals:
             self._tell_unlisted(environ, peer, taken)
         if moved:
             raise BadRequest("a header tried to move the path")
+        coding = environ.get(_CODING)
+        if coding and not headers.is_chunked(coding):
+            raise BadRequest("a transfer coding that is not chunked", status=501)
         key = (
             environ.get("REMOTE_ADDR"),
             environ.get("HTTP_HOST"),
@@ -242,6 +251,8 @@ class Arrivals:
                     forged.append(key)
             elif _is_forwarded(key):
                 taken[key] = environ.pop(key)
+            elif key == _CODING:
+                continue  # its value has to be looked at, every time
             elif len(self._harmless) < MAX_MEMO and len(key) <= LONGEST_REMEMBERED:
                 self._harmless.add(key)
         return taken, forged
