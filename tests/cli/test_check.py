@@ -42,6 +42,21 @@ def test_an_application_that_is_not_there_is_a_warning(alice: Terminal):
     assert f"warning: upstream.url: {url} does not answer" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("upstream", "warned"),
+    [('url = "http://127.0.0.1:9"', True), ('app = "tests.applications:echo"', False)],
+)
+def test_a_proxy_of_few_workers_that_wait_is_a_warning(
+    alice: Terminal, upstream: str, warned: bool
+):
+    server = '[server]\nworker_class = "sync"\n'
+    write_settings(alice.folder, f"[upstream]\n{upstream}\n{server}")
+
+    complaint = alice.run("check").stderr
+
+    assert ("warning: server.worker_class: is sync" in complaint) is warned
+
+
 def test_a_gate_without_users_is_a_warning(terminal: Terminal):
     terminal.do("user", "list")
 

@@ -104,6 +104,13 @@ def test_nothing_that_means_something_is_written_down(ready: Terminal, words, va
     assert "choose another name" in ready.refused("config", *words, value, code=2)
 
 
+@pytest.mark.parametrize("option", ["--upstream", "--gate"])
+def test_an_address_of_another_kind_is_told_as_it_was_typed(ready: Terminal, option):
+    complaint = ready.refused("config", "nginx", option, "ftp://app", code=2)
+
+    assert "'ftp://app': begin it with http://, https:// or unix:" in complaint
+
+
 def test_nginx_has_the_certificate_and_its_key(ready: Terminal):
     told = ready.do("config", "nginx", "--certificate", "/etc/tls/a.pem")
 

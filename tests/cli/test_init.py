@@ -62,6 +62,18 @@ def _hello(environ, start_response):
     return [f"hello {environ['REMOTE_USER']}".encode()]
 
 
+@pytest.mark.parametrize(
+    ("words", "served"),
+    [([], False), ([*URL], True), (["--trusted-proxy", "127.0.0.1"], True)],
+)
+def test_no_step_is_named_that_would_fail(
+    empty: Terminal, words: list[str], served: bool
+):
+    told = empty.do(*WORDS, *words)
+
+    assert ("  totp-gate serve" in told.splitlines()) is served
+
+
 def test_a_given_password_is_not_repeated(empty: Terminal):
     told = empty.do(*WORDS, "--password-stdin", input=PASSWORD + "\n")
 

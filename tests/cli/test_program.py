@@ -106,6 +106,23 @@ def test_wrong_usage_ends_with_2(terminal: Terminal, words: list[str]):
 
 
 @pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["chek"], "check"),
+        (["sesion", "list"], "session"),
+        (["user", "lst"], "list"),
+        (["key", "rotat"], "rotate"),
+        (["frobnicate"], ""),
+    ],
+)
+def test_a_misspelt_command_is_told(empty: Terminal, words: list[str], meant: str):
+    complaint = empty.refused(*words, code=2)
+
+    assert ("Did you mean" in complaint) is bool(meant)
+    assert f"Did you mean {meant}?" in complaint or not meant
+
+
+@pytest.mark.parametrize(
     "words",
     [words for words in ALL if len(words) == 2 and words[0] in ("user", "session")],
     ids=" ".join,
@@ -127,8 +144,10 @@ def test_all_problems_of_the_settings_are_named(terminal: Terminal):
     terminal.path.write_text("[gate]\norigin = 3\nprefix = 'x'\nfoo = 1\n")
     complaint = terminal.refused("user", "list", code=2)
 
+    lines = complaint.splitlines()
     for key in ("gate.origin", "gate.prefix", "gate.foo"):
-        assert key in complaint
+        assert any(line.startswith(f"Error: {key} (line ") for line in lines)
+    assert len(lines) == 3
 
 
 def test_a_state_that_cannot_be_used_is_no_traceback(terminal: Terminal):

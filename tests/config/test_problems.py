@@ -240,12 +240,15 @@ def test_a_file_that_is_not_utf_8_is_refused_with_its_line(files):
     assert "line 2" in caught.value.problems[0][1]
 
 
-@pytest.mark.parametrize("name", ["absent.toml", "."])
-def test_a_file_that_cannot_be_read_is_one_problem(files, name):
+@pytest.mark.parametrize(
+    ("name", "word"), [("absent.toml", "totp-gate init"), (".", "/gate.toml")]
+)
+def test_a_file_that_cannot_be_read_is_one_problem(files, name, word):
     with pytest.raises(ConfigError) as caught:
         load_config(files.folder / name, environ={})
 
-    assert len(caught.value.problems) == 1
+    ((_, reason),) = caught.value.problems
+    assert word in reason
 
 
 def test_all_problems_are_told_at_once_and_in_the_order_of_the_file(files):
@@ -285,6 +288,38 @@ def test_a_contradiction_is_not_told_of_a_setting_that_is_wrong_anyway(files):
     keys = [key for key, _ in files.problems(SESSION + 'idle = "2d"\nlifetime = "1"')]
 
     assert keys == ["session.lifetime (line 5)"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param(
+            '[gate]\norigin = ["a.example", "https://b.example/x"]',
+            ["a.example", "https://b.example/x"],
+            id="origins",
+        ),
+        pytest.param(
+            GATE + 'trusted_proxies = ["here", "::1", "0.0.0.0/0", "there"]',
+            ["'here'", "0.0.0.0/0", "'there'"],
+            id="proxies",
+        ),
+        pytest.param(
+            GATE + '[metrics]\nnetworks = ["here", "::1", "there"]',
+            ["'here'", "'there'"],
+            id="networks",
+        ),
+        pytest.param(
+            AUDIT + 'command = ["/bin/true"]\ncommand_events = ["lunch", "tea"]',
+            ["'lunch', 'tea'"],
+            id="events",
+        ),
+    ],
+)
+def test_everything_wrong_in_a_list_is_told_at_once(files, text, words):
+    ((_, reason),) = files.problems(text)
+
+    for word in words:
+        assert word in reason
 
 
 def test_a_wrong_value_in_a_list_hides_no_contradiction(files):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from totp_gate.cli.output import iso, json_option, local, print_json, print_table
-from totp_gate.cli.parts import Parts, pass_parts
+from totp_gate.cli.parts import Noun, Parts, pass_parts
 from totp_gate.model import Event, canonical_name
 from totp_gate.stores.base import Sought
 from totp_gate.telemetry.inventory import EVENTS
@@ -21,7 +21,7 @@ lines_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Noun)
 def audit() -> None:
     """What happened to accounts lately.
 

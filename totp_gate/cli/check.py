@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import sys
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +12,7 @@ import click
 from sqlalchemy import make_url
 
 from totp_gate.cli.output import json_option, print_fields, print_json
-from totp_gate.cli.parts import Parts, pass_parts
+from totp_gate.cli.parts import Parts, Unusable, pass_parts
 from totp_gate.errors import ConfigError, GateError
 
 if TYPE_CHECKING:
@@ -109,6 +108,12 @@ class Findings:
             self.summary["upstream"] = f"none: {asking}{wrapped}"
             return
         self.summary["upstream"] = upstream.app or upstream.url
+        if upstream.url and config.server.worker_class == "sync":
+            reason = (
+                "is sync: a request, also a slow one, has a worker to itself, and there"
+                f" are {config.server.workers}: leave it out"
+            )
+            self.warnings.append(("server.worker_class", reason))
         if upstream.app:
             from totp_gate.app import load_upstream
 
@@ -255,7 +260,7 @@ def report(path: Path) -> int:
         if found.problems:
             raise ConfigError(found.problems)
     except GateError as error:
-        sys.stderr.write(f"Error: {error}\n")
+        Unusable(str(error)).show()
         return 2
     print_warnings(found.warnings)
     return 0

@@ -13,7 +13,7 @@ import click
 from sqlalchemy import make_url
 
 from totp_gate.cli.listening import is_for_root
-from totp_gate.cli.parts import Parts, pass_parts
+from totp_gate.cli.parts import Noun, Parts, pass_parts
 from totp_gate.cli.places import Place, place_of, plain, reached
 from totp_gate.core import headers
 from totp_gate.core.urls import Origin
@@ -28,7 +28,7 @@ _HOMES = tuple(f"/{name}/" for name in ("home", "root", "run/user"))
 _TEMPORARY = ("/tmp/", "/var/tmp/")  # noqa: S108 - looked for, not used
 
 
-@click.group()
+@click.group(cls=Noun)
 def config() -> None:
     """Ready configurations of web servers and of the service.
 

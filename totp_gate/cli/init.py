@@ -176,12 +176,14 @@ def _print(parts: Parts, first: installation.FirstUser, *, show_password: bool) 
     click.echo("\nNone of this is shown again. Next:")
     from totp_gate.app import missing_upstream
 
-    if missing_upstream(parts.config):
+    served = not missing_upstream(parts.config)
+    if not served:
         click.echo("  name what is behind the gate in [upstream], or wrap it in Gate()")
     elif parts.config.upstream is None:
         click.echo("  totp-gate config nginx --upstream URL  (or caddy, traefik)")
     click.echo("  totp-gate check")
-    click.echo("  totp-gate serve")
+    if served:
+        click.echo("  totp-gate serve")
 
 
 def _print_json(

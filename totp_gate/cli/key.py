@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 
 from totp_gate.cli import keyfile
 from totp_gate.cli.output import json_option, print_json, print_table, report
-from totp_gate.cli.parts import Parts, pass_parts
+from totp_gate.cli.parts import Noun, Parts, pass_parts
 from totp_gate.core.keys import KeyRing
 from totp_gate.errors import ConfigError, Conflict, SealBroken
 from totp_gate.model import Authenticator
@@ -25,7 +25,7 @@ _KEY = "gate.keys_file"
 _RELOAD = "Now reload running gates (kill -HUP, or restart): they use what they read."
 
 
-@click.group()
+@click.group(cls=Noun)
 def key() -> None:
     """The gate's keys: they sign cookies and seal stored secrets.
 

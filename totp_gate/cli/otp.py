@@ -10,7 +10,7 @@ import click
 
 from totp_gate.cli.asking import read_line
 from totp_gate.cli.output import json_option, print_json
-from totp_gate.cli.parts import Parts, Refused, pass_parts
+from totp_gate.cli.parts import Noun, Parts, Refused, pass_parts
 from totp_gate.core import otp as codes
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -26,7 +26,7 @@ def _shape(command: Command) -> Command:
         ),
         click.option(
             "--period",
-            type=click.IntRange(10, 120),
+            type=click.IntRange(codes.SHORTEST_PERIOD, codes.LONGEST_PERIOD),
             default=30,
             show_default=True,
             help="Seconds a code lasts.",
@@ -51,7 +51,7 @@ def _shape(command: Command) -> Command:
     return command
 
 
-@click.group()
+@click.group(cls=Noun)
 def otp() -> None:
     """One-time codes: make secrets, show codes, check codes.
 

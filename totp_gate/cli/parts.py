@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -28,12 +29,37 @@ class Refused(click.ClickException):
 
 
 class Unusable(click.ClickException):
-    """The settings, or what they name, cannot be used."""
+    """The settings, or what they name, cannot be used; a line for each problem."""
 
     exit_code = 2
 
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the problems, each like a single one."""
+        for line in self.message.splitlines():
+            click.echo(f"Error: {line}", file=file, err=True)
 
-class Program(click.Group):
+
+class Noun(click.Group):
+    """Commands of which one that is misspelt is told."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that *args* name.
+
+        Raises:
+            UsageError: there is none.
+        """
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx), 1)
+            if not near:
+                raise
+            ctx.fail(f"{error.message} Did you mean {near[0]}?")
+
+
+class Program(Noun):
     """The commands, each imported when it is asked for; trouble becomes a text.
 
     Args:

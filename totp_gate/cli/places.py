@@ -77,7 +77,7 @@ def place_of(text: str) -> Place:
     Raises:
         click.UsageError: it names none.
     """
-    if not text.startswith(("http://", "https://", "unix:")):
+    if "://" not in text and not text.startswith("unix:"):
         host, colon, port = text.rpartition(":")
         text = f"http://{_ANYWHERE.get(host, host)}{colon}{port}"
     try:

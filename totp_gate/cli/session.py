@@ -13,7 +13,7 @@ from totp_gate.cli.output import (
     print_table,
     report,
 )
-from totp_gate.cli.parts import Parts, pass_parts
+from totp_gate.cli.parts import Noun, Parts, pass_parts
 from totp_gate.core.sessions import is_live
 from totp_gate.errors import Conflict, NotFound
 from totp_gate.model import Session, canonical_name
@@ -22,7 +22,7 @@ REFERENCE = 12
 """Characters by which a session is named, here and in the log."""
 
 
-@click.group()
+@click.group(cls=Noun)
 def session() -> None:
     """Who is signed in, and ending that.
 

@@ -15,7 +15,7 @@ from totp_gate.cli.output import (
     print_table,
     report,
 )
-from totp_gate.cli.parts import Parts, pass_parts
+from totp_gate.cli.parts import Noun, Parts, pass_parts
 from totp_gate.config.durations import seconds
 from totp_gate.core.headers import plain
 from totp_gate.errors import NotFound
@@ -24,7 +24,7 @@ from totp_gate.model import AppToken, canonical_name
 LONGEST_NAME = 64
 
 
-@click.group()
+@click.group(cls=Noun)
 def token() -> None:
     """What programs show instead of signing in.
 

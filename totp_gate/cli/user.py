@@ -7,14 +7,14 @@ import click
 from totp_gate.cli import enrolling, importing, joining, people
 from totp_gate.cli.asking import confirm, new_password
 from totp_gate.cli.output import json_option, report
-from totp_gate.cli.parts import Parts, pass_parts
+from totp_gate.cli.parts import Noun, Parts, pass_parts
 from totp_gate.cli.person import Person
 from totp_gate.errors import NotFound
 from totp_gate.model import User
 from totp_gate.stores.base import UserChange
 
 
-@click.group()
+@click.group(cls=Noun)
 def user() -> None:
     """Users: who may sign in.
 

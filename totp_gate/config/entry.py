@@ -21,6 +21,7 @@ from totp_gate.config.fields import (
     TextFile,
     Whole,
     as_tuple,
+    each,
     too_open,
 )
 from totp_gate.core.passwords import Weak
@@ -40,11 +41,11 @@ def _origins(value: object) -> tuple[Origin, ...]:
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list) or not all(isinstance(one, str) for one in texts):
         raise ValueError("must be an origin in quotes, or a list of such")
-    origins = [parse_origin(text) for text in texts]
+    origins = each(texts, parse_origin)
     for origin in origins:
         if origins.count(origin) > 1:
             raise ValueError(f"{origin.text} is there twice: remove one")
-    return tuple(origins)
+    return origins
 
 
 def _network(text: str) -> str:
@@ -134,7 +135,7 @@ class GateSection(Section):
     @field_validator("trusted_proxies")
     @classmethod
     def _read_trusted_proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(_network, value))
+        return each(value, _network)
 
     def complaints(self) -> Iterator[Complaint]:
         """Yield what is wrong between the settings, and with the file of the keys."""

@@ -9,14 +9,18 @@ from __future__ import annotations
 import os
 import stat
 import unicodedata
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
 from totp_gate.config.base import folder
+
+Element = TypeVar("Element")
+Read = TypeVar("Read")
 
 LONGEST_SECRET = 4096
 """Octets of a file with one secret."""
@@ -90,6 +94,25 @@ def as_tuple(value: object) -> object:
     if isinstance(value, list | tuple):
         return tuple(value)
     raise ValueError("must be a list: put the values in brackets")
+
+
+def each(
+    values: Iterable[Element], read: Callable[[Element], Read]
+) -> tuple[Read, ...]:
+    """Return what *read* makes of each of *values*.
+
+    Raises:
+        ValueError: it refuses some of them; the text says all reasons.
+    """
+    done, reasons = [], []
+    for value in values:
+        try:
+            done.append(read(value))
+        except ValueError as error:
+            reasons.append(str(error))
+    if reasons:
+        raise ValueError("; ".join(reasons))
+    return tuple(done)
 
 
 def as_text_file(value: object, info: ValidationInfo) -> str:

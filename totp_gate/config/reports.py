@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, ValidationInfo, field_validator
 
 from totp_gate.config.base import Complaint, Section, complaint, folder, setting
-from totp_gate.config.fields import as_tuple
+from totp_gate.config.fields import as_tuple, each
 from totp_gate.core.headers import Networks
 from totp_gate.telemetry.inventory import EVENTS, told_events
 from totp_gate.telemetry.sinks import FACILITIES
@@ -66,10 +66,9 @@ class AuditSection(Section):
     @field_validator("command_events")
     @classmethod
     def _read_events(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for event in value:
-            if event not in EVENTS:
-                known = ", ".join(EVENTS)
-                raise ValueError(f"{event!r} is no event: choose from {known}")
+        wrong = ", ".join(repr(event) for event in value if event not in EVENTS)
+        if wrong:
+            raise ValueError(f"{wrong} is no event: choose from {', '.join(EVENTS)}")
         return value or told_events()
 
     def complaints(self) -> Iterator[Complaint]:
@@ -90,7 +89,7 @@ class MetricsSection(Section):
     @field_validator("networks")
     @classmethod
     def _read_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        Networks(value)
+        each(value, lambda text: Networks([text]))
         return value
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationInfo, field_validator
 from totp_gate.config.base import Complaint, Section, complaint, folder, setting
 from totp_gate.config.durations import Duration
 from totp_gate.config.fields import Whole
-from totp_gate.core import throttle
+from totp_gate.core import otp, throttle
 from totp_gate.core.headers import is_forwarded_key
 from totp_gate.core.urls import clean_host, split_port
 
@@ -63,7 +63,11 @@ class SecondFactorSection(Section):
     digits: Literal[6, 8] = setting(6, "length of a code, 6 or 8")
     period: Annotated[
         int,
-        Whole(15, 120, "less is too short to type, more leaves a seen code usable"),
+        Whole(
+            otp.SHORTEST_PERIOD,
+            otp.LONGEST_PERIOD,
+            "less is too short to type, more leaves a seen code usable",
+        ),
     ] = setting(30, "seconds a code lasts")
     drift: Annotated[
         int, Whole(0, 2, "each step more lets a seen or guessed code work longer")

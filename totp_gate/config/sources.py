@@ -124,6 +124,8 @@ def _read(path: Path) -> str:
     except FileNotFoundError:
         remedy = "run totp-gate init, or name another by --config or TOTP_GATE_CONFIG"
         reason = f"does not exist: {remedy}"
+    except IsADirectoryError:
+        reason = f"is a folder: name the file in it, as {path / 'gate.toml'}"
     except OSError as error:
         reason = f"cannot be read ({error.strerror}): correct its permissions"
     else:

@@ -26,6 +26,8 @@ Kind = Literal["totp", "hotp"]
 
 MIN_SECRET = 16  # bytes; RFC 4226 section 4, R6: at least 128 bits, 160 recommended
 MAX_SECRET = 128  # bytes; the block of SHA-512, beyond which HMAC only hashes the key
+SHORTEST_PERIOD = 15
+LONGEST_PERIOD = 120
 TYPED = 32  # characters of a typed code, separators included
 TEXT = 1024  # characters of a secret as text
 LABEL = 64  # characters of an issuer or account in an otpauth address
@@ -46,7 +48,7 @@ class Params:
     Attributes:
         algorithm: hash inside the HMAC.
         digits: length of a code, 6 to 8.
-        period: length of a step in seconds, 10 to 120 (NIST SP 800-63B-4, 3.1.4.1).
+        period: length of a step in seconds, 15 to 120 (NIST SP 800-63B-4, 3.1.4.1).
         drift: steps accepted on either side of the current one (RFC 6238, 5.2).
         look_ahead: counters accepted from the next one on (RFC 4226, 7.4).
 
@@ -65,7 +67,7 @@ class Params:
             raise ValueError("algorithm must be SHA1, SHA256 or SHA512")
         for name, low, high in (
             ("digits", 6, 8),
-            ("period", 10, 120),
+            ("period", SHORTEST_PERIOD, LONGEST_PERIOD),
             ("drift", 0, 3),
             ("look_ahead", 1, 50),
         ):
