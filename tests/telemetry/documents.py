@@ -21,6 +21,7 @@ def events() -> Iterator[str]:
     yield "|---|---|---|"
     for name, kind in EVENTS.items():
         marks = ["*owner*"] * kind.kept + ["*command*"] * kind.told
+        marks += ["*flood*"] * bool(kind.free)
         yield f"| `{name}` | {kind.meaning} | {', '.join(marks)} |"
 
 

@@ -17,25 +17,40 @@ from totp_gate.telemetry.seldom import MOST, SAY_AGAIN, Seldom
 )
 def test_the_same_is_said_once_in_a_while(passed, may):
     seldom = Seldom()
-    assert seldom.may_say("a", now=NOON)
+    assert seldom.stands_for("a", now=NOON)
 
-    assert seldom.may_say("a", now=NOON + passed) is may
-    assert seldom.may_say("b", now=NOON + passed)
+    assert bool(seldom.stands_for("a", now=NOON + passed)) is may
+    assert seldom.stands_for("b", now=NOON + passed)
 
 
-def test_what_was_not_said_does_not_count():
+def test_what_is_said_stands_for_what_was_not():
     seldom = Seldom()
-    said = [seldom.may_say(now=NOON + second) for second in range(181)]
+    said = [seldom.stands_for(now=NOON + second) for second in range(181)]
 
-    assert [second for second, each in enumerate(said) if each] == [0, 60, 120, 180]
+    assert {at: each for at, each in enumerate(said) if each} == {
+        0: 1,
+        60: 60,
+        120: 60,
+        180: 60,
+    }
 
 
 def test_of_ever_new_things_a_bounded_number_is_said_and_remembered():
     seldom = Seldom()
 
-    said = sum(seldom.may_say(str(n), now=NOON + n / 1000) for n in range(10_000))
+    said = sum(seldom.stands_for(str(n), now=NOON + n / 1000) for n in range(10_000))
 
     assert said == MOST
     assert len(seldom) == MOST
-    assert seldom.may_say("another", now=NOON + 70)
+    assert seldom.stands_for("another", now=NOON + 70) == 1
     assert len(seldom) == 1
+
+
+def test_what_was_known_is_said_again_however_much_else_there_is():
+    seldom = Seldom()
+    for n in range(MOST):
+        seldom.stands_for(str(n), now=NOON)
+    seldom.stands_for("0", now=NOON + 1)
+
+    assert seldom.stands_for("0", now=NOON + SAY_AGAIN) == 2
+    assert len(seldom) == MOST

@@ -7,6 +7,10 @@ passwords there. A line is printable ASCII whatever strangers send: JSON escapes
 outside of it, and what could end a line or move a cursor becomes a question mark. It is
 shorter than ``LONGEST_LINE``, so that lines of several processes never mix in a pipe.
 
+What costs a stranger nothing has one line a minute of each address (IPv6: each /64) and
+reason, which says for how many it stands; the figures count all. Every password and
+code that is judged has its line.
+
 A line that cannot be written goes to standard error, is counted, and stops nothing: if
 it did, whoever fills the disk with failures would lock everybody out, also those who
 could make room. (Where the state is on the same disk, nobody can sign in anyway.)
@@ -17,15 +21,17 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from totp_gate.core.headers import plain
+from totp_gate.core.throttle import address_key
 from totp_gate.errors import GateError
 from totp_gate.model import Event
-from totp_gate.telemetry.inventory import MOST_ALIKE, kind_of
+from totp_gate.telemetry.inventory import LOCKED, MOST_ALIKE, kind_of
 from totp_gate.telemetry.metrics import Meter
 from totp_gate.telemetry.seldom import Seldom
 
@@ -113,7 +119,7 @@ class Audit:
         self._keep = keep
         self._tell = tell
         self._count = (meter or Meter()).count
-        self._seldom = Seldom()
+        self._floods: dict[str, Seldom] = defaultdict(Seldom)
 
     def event(
         self,
@@ -147,7 +153,11 @@ class Audit:
             "rule": rule,
             "detail": detail,
         }
-        self._line(request.now, fields)
+        times = 1
+        if _is_free(event, outcome, user):
+            about = (address_key(request.address), rule, detail)
+            times = self._times(event, " ".join(about), request.now)
+        self._line(request.now, fields, times=times)
         owned = bool(user) or not known
         if owned and _is_kept(event, outcome):
             self._keep_for_owner(request, fields)
@@ -185,20 +195,25 @@ class Audit:
         what: str,
         error: object,
         *,
+        seldom: bool = False,
         tell: bool = True,
     ) -> None:
         """Write that a part of the gate failed; *error* says what is inside.
 
         Args:
+            seldom: no answer quotes the id of this request, so *what* has one line a
+                minute.
             tell: False where telling is what failed.
         """
+        now = time.time()
         fields = {
             "event": "trouble",
             "outcome": "failure",
             "request": str(environ.get("totp_gate.request_id", "")),
             "detail": f"{what}: {error}",
         }
-        self._line(time.time(), fields, tell=tell)
+        times = self._times("trouble", what, now) if seldom else 1
+        self._line(now, fields, times=times, tell=tell)
 
     def _keep_for_owner(self, request: Asked, fields: Mapping[str, str]) -> None:
         if self._keep is None:
@@ -216,12 +231,21 @@ class Audit:
         try:
             self._keep(kept, alike=alike)
         except GateError as error:
-            self.trouble({}, "an event was not kept for its owner", error)
+            what = "an event was not kept for its owner"
+            self.trouble({}, what, error, seldom=True)
 
-    def _line(self, at: float, fields: Mapping[str, str], *, tell: bool = True) -> None:
+    def _times(self, event: str, about: str, now: float) -> int:
+        """Return for how many of *event* a line stands now; 0: there is none now."""
+        return self._floods[event].stands_for(about, now=now)
+
+    def _line(
+        self, at: float, fields: Mapping[str, str], *, times: int, tell: bool = True
+    ) -> None:
         event = fields["event"]
         self._count("gate_events_total", event)
-        line = _as_line(at, fields)
+        if not times:
+            return
+        line = _as_line(at, fields, times)
         try:
             self._write(line)
         except (OSError, ValueError) as error:
@@ -234,10 +258,11 @@ class Audit:
         """Put a line that could not be written where somebody may still see it."""
         now = time.time()
         lines = [line]
-        if self._seldom.may_say(now=now):
-            said = f"the audit cannot be written, so it comes here: {error}"
-            trouble = {"event": "trouble", "outcome": "failure", "detail": said}
-            lines.insert(0, _as_line(now, trouble))
+        said = "the audit cannot be written, so it comes here"
+        if times := self._times("trouble", said, now):
+            trouble = {"event": "trouble", "outcome": "failure"}
+            trouble["detail"] = f"{said}: {error}"
+            lines.insert(0, _as_line(now, trouble, times))
         try:
             to_stderr("\n".join(lines))
         except (OSError, ValueError):
@@ -246,15 +271,24 @@ class Audit:
 
 def _is_kept(event: str, outcome: str) -> bool:
     """Tell whether the owner sees it; whoever is locked out may knock without end."""
-    return kind_of(event).kept and outcome != "locked"
+    return kind_of(event).kept and outcome != LOCKED
 
 
-def _as_line(at: float, fields: Mapping[str, str]) -> str:
+def _is_free(event: str, outcome: str, user: str) -> bool:
+    """Tell whether strangers can cause it without end.
+
+    Whose name stands in what is locked does not matter: anybody can type it.
+    """
+    return outcome == LOCKED or (not user and outcome in kind_of(event).free)
+
+
+def _as_line(at: float, fields: Mapping[str, str], times: int) -> str:
     when = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
     line = ""
     for longest in (_LONGEST, _SHORTER):
         kept = {key: plain(value, longest) for key, value in fields.items() if value}
-        line = json.dumps({"time": when.replace("+00:00", "Z"), **kept})
+        count = {"count": times} if times > 1 else {}
+        line = json.dumps({"time": when.replace("+00:00", "Z"), **kept, **count})
         if len(line) < LONGEST_LINE:
             break
     return line

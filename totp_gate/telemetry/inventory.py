@@ -14,7 +14,10 @@ from dataclasses import dataclass
 MOST_ALIKE = 6
 """How many of a cheap event and outcome an account keeps of its 50 events."""
 
-OUTCOMES = ("success", "failure", "locked")
+LOCKED = "locked"
+"""The outcome of what was not judged: it costs whoever knocks nothing."""
+
+OUTCOMES = ("success", "failure", LOCKED)
 """What may stand in ``outcome``."""
 
 
@@ -27,6 +30,9 @@ class Kind:
         kept: recent ones are shown to the owner of the account.
         cheap: outcomes that take less than both factors. Only the newest
             ``MOST_ALIKE`` of each are kept, or they would push everything else out.
+        free: outcomes that whoever is not signed in can cause at no cost. Then there
+            is one line a minute of each address and reason, and the next says how many
+            there were.
         told: the command of ``[audit]`` runs for it, unless ``command_events`` says
             otherwise: what an owner wants to hear of even if they never look.
     """
@@ -34,6 +40,7 @@ class Kind:
     meaning: str
     kept: bool = False
     cheap: tuple[str, ...] = ()
+    free: tuple[str, ...] = ()
     told: bool = False
 
 
@@ -83,9 +90,12 @@ EVENTS: dict[str, Kind] = {
     "browser-forgotten": Kind("A trusted browser was forgotten", kept=True),
     "session-ended": Kind("The owner ended a session of theirs", kept=True),
     "hand-off.given": Kind(
-        "A session was given to another host that asked for it, by a code for one use"
+        "A session was given to another host that asked for it, by a code for one use",
+        free=("failure",),
     ),
-    "hand-off.taken": Kind("A session that began at another host was fetched here"),
+    "hand-off.taken": Kind(
+        "A session that began at another host was fetched here", free=("failure",)
+    ),
     "sign-out": Kind("Somebody ended their session", kept=True, cheap=("success",)),
     "enrollment": Kind(
         "A second factor was connected to an account",
@@ -118,25 +128,33 @@ EVENTS: dict[str, Kind] = {
     "request-held": Kind("A request that met no session was kept for its sender"),
     "held-sent": Kind("A request that was kept was sent, by its sender"),
     "held-dropped": Kind("A request that was kept was dropped, by its sender"),
-    "refused": Kind("The policy refused a request, whatever would be proven"),
-    "form-refused": Kind(
-        "A form came from elsewhere, too late or without its cookie (CSRF)"
+    "refused": Kind(
+        "The policy refused a request, whatever would be proven", free=("failure",)
     ),
-    "request-refused": Kind("A request to a page of the gate broke the rules of HTTP"),
+    "form-refused": Kind(
+        "A form came from elsewhere, too late or without its cookie (CSRF)",
+        free=("failure",),
+    ),
+    "request-refused": Kind(
+        "A request to a page of the gate broke the rules of HTTP", free=("failure",)
+    ),
     "forward.untrusted": Kind(
-        "Somebody who is no trusted proxy asked what only a web server may ask"
+        "Somebody who is no trusted proxy asked what only a web server may ask",
+        free=("failure",),
     ),
     "forward.unclear": Kind(
-        "A web server did not describe a request as the endpoint it asked expects"
+        "A web server did not describe a request as the endpoint it asked expects",
+        free=("failure",),
     ),
     "session.forged": Kind(
         "A session cookie was made up or changed: its signature is wrong. It may also "
-        "be of another gate or host, or older than a pruned key; an address once a "
-        "minute"
+        "be of another gate or host, or older than a pruned key",
+        free=("failure",),
     ),
     "identity.forged": Kind(
         "Somebody sent a header that tells the application who asks, and it was taken "
-        "out; the detail names it; an address once a minute"
+        "out; the detail names it",
+        free=("failure",),
     ),
     "proxy.unlisted": Kind(
         "Somebody on this machine or in a private network who is no trusted proxy sent "
@@ -144,8 +162,8 @@ EVENTS: dict[str, Kind] = {
         "`gate.trusted_proxies`; an address once an hour"
     ),
     "upstream.untrusted": Kind(
-        "The certificate of the application did not fit, so nothing was sent to it; "
-        "once a minute"
+        "The certificate of the application did not fit, so nothing was sent to it",
+        free=("failure",),
     ),
     "trouble": Kind("A part of the gate or the application behind it failed"),
 }

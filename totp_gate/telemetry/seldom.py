@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 SAY_AGAIN = 60.0
 MOST = 60
 
 
 class Seldom:
-    """Tells whether something may be said again.
+    """Tells whether something may be said again, and for how many times it stands.
 
     Once in ``every`` seconds about the same, and about ``most`` things in that time:
     whoever comes from ever new addresses fills neither this table nor the audit.
@@ -20,28 +22,43 @@ class Seldom:
     def __init__(self, *, every: float = SAY_AGAIN, most: int = MOST) -> None:
         self._every = every
         self._most = most
-        self._said: dict[str, float] = {}
+        self._said: dict[str, _Said] = {}
 
     def __len__(self) -> int:
         """Return how much is remembered."""
         return len(self._said)
 
-    def may_say(self, about: str = "", *, now: float) -> bool:
-        """Tell whether something may be said *about* this, and take it for said.
+    def stands_for(self, about: str = "", *, now: float) -> int:
+        """Return for how many times it stands if it is said now; 0: say nothing.
+
+        These are this time and all since it was said before. What was never said, since
+        there was too much else, and what is forgotten meanwhile, counts in none.
 
         Args:
             now: Unix seconds; a clock that was set back silences nothing.
         """
         said = self._said.get(about)
         if said is not None and self._is_recent(said, now):
-            return False
+            said.unsaid += 1
+            return 0
+        if said is None and not self._has_room(now):
+            return 0
+        self._said[about] = _Said(now)
+        return 1 if said is None else 1 + said.unsaid
+
+    def _has_room(self, now: float) -> bool:
         if len(self._said) >= self._most:
             known = list(self._said.items())
             self._said = {key: at for key, at in known if self._is_recent(at, now)}
-        if len(self._said) >= self._most:
-            return False
-        self._said[about] = now
-        return True
+        return len(self._said) < self._most
 
-    def _is_recent(self, said: float, now: float) -> bool:
-        return 0 <= now - said < self._every
+    def _is_recent(self, said: _Said, now: float) -> bool:
+        return 0 <= now - said.at < self._every
+
+
+@dataclass(slots=True)
+class _Said:
+    """When something was said, and how often it was not since then."""
+
+    at: float
+    unsaid: int = 0

@@ -18,7 +18,6 @@ from totp_gate.stores.base import Store
 from totp_gate.telemetry.audit import Audit, Occasion
 from totp_gate.telemetry.figures import OTHER
 from totp_gate.telemetry.metrics import Meter
-from totp_gate.telemetry.seldom import Seldom
 from totp_gate.waiting import Runner, call_here
 
 T = TypeVar("T")
@@ -154,7 +153,6 @@ class UpstreamCounts:
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
         self.audit: Audit | None = None
-        self._seldom = Seldom()
         self._answers = {
             (digit, reused): meter.place(
                 "gate_upstream_answers_total",
@@ -177,10 +175,9 @@ class UpstreamCounts:
         self._meter.count("gate_upstream_failures_total", kind)
 
     def untrusted(self, request: str, reason: str) -> None:
-        """Tell the audit that a certificate does not fit, and why: once a minute."""
-        now = time.time()
-        if self.audit is not None and self._seldom.may_say(now=now):
-            asked = Occasion(now=now, request_id=request)
+        """Tell the audit that a certificate does not fit, and why."""
+        if self.audit is not None:
+            asked = Occasion(now=time.time(), request_id=request)
             self.audit.event(asked, "upstream.untrusted", "failure", detail=reason)
 
     def tunnel_opened(self) -> None:

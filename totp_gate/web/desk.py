@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from totp_gate.core import cookies
 from totp_gate.core.signing import is_token
 from totp_gate.core.urls import Origin, safe_next
 from totp_gate.telemetry.audit import Audit
-from totp_gate.telemetry.seldom import Seldom
 from totp_gate.web.admit import login_url
 from totp_gate.web.csrf import Form, FormTokens
 from totp_gate.web.pages import Answer, Pages
@@ -43,7 +42,6 @@ class Desk:
     Attributes:
         origins: those the gate answers for, home first.
         secure: cookies only over https.
-        seldom: asked before something is told that a flood would cause as often.
     """
 
     pages: Pages
@@ -55,7 +53,6 @@ class Desk:
     prefix: str
     secure: bool
     audit: Audit
-    seldom: Seldom = field(default_factory=Seldom)
 
     def prelogin(self, request: PageRequest) -> PreLogin:
         """Return what the login cookie of *request* says."""

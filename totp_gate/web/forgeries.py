@@ -1,7 +1,6 @@
 """What somebody made up: a session cookie, or a header that says who asks.
 
-Such a request is treated as if it had brought neither; only the audit says that it did,
-of each address (IPv6: each /64) once a minute.
+Such a request is treated as if it had brought neither; only the audit says that it did.
 
 What only a web server may say can be made up, too. If it comes from this machine or a
 private network, it may as well be a web server that the settings forgot, so the audit
@@ -56,8 +55,6 @@ class Forgeries:
         self._cookie = cookie
         self._is_ours = is_ours
         self._clock = clock
-        self._cookies = Seldom()
-        self._headers = Seldom()
         self._unlisted = Seldom(every=UNLISTED_AGAIN)
 
     def look_at_cookie(self, environ: WSGIEnvironment, caller: Caller) -> None:
@@ -65,11 +62,8 @@ class Forgeries:
         token = cookies.find(environ.get("HTTP_COOKIE", ""), self._cookie)
         if token is None or self._is_ours(token, caller):
             return
-        now = self._clock()
-        if self._cookies.may_say(address_key(caller.address), now=now):
-            self._audit.event(
-                _occasion(environ, caller, now), "session.forged", "failure"
-            )
+        occasion = self._occasion(environ, caller)
+        self._audit.event(occasion, "session.forged", "failure")
 
     def tell_headers(
         self, environ: WSGIEnvironment, caller: Caller, keys: Iterable[str]
@@ -79,14 +73,12 @@ class Forgeries:
         Args:
             keys: of environ; their values are told to nobody.
         """
-        now = self._clock()
-        if self._headers.may_say(address_key(caller.address), now=now):
-            self._audit.event(
-                _occasion(environ, caller, now),
-                "identity.forged",
-                "failure",
-                detail=", ".join(sorted(map(_name, keys))),
-            )
+        self._audit.event(
+            self._occasion(environ, caller),
+            "identity.forged",
+            "failure",
+            detail=", ".join(sorted(map(_name, keys))),
+        )
 
     def tell_unlisted(
         self, environ: WSGIEnvironment, peer: str, keys: Iterable[str]
@@ -107,9 +99,10 @@ class Forgeries:
                 detail=f"{names} from {peer}: {remedy}",
             )
 
-
-def _occasion(environ: WSGIEnvironment, caller: Caller, now: float) -> Occasion:
-    return Occasion(now=now, address=caller.address, request_id=request_id(environ))
+    def _occasion(self, environ: WSGIEnvironment, caller: Caller) -> Occasion:
+        return Occasion(
+            now=self._clock(), address=caller.address, request_id=request_id(environ)
+        )
 
 
 def _may_be_ours(peer: str) -> bool:

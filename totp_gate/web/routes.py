@@ -95,8 +95,7 @@ class Routes:
             )
             return self._desk.trouble.answer(request.environ, error.status)
         except Overloaded as error:
-            if self._desk.seldom.may_say("overloaded", now=request.now):
-                self._desk.audit.trouble(request.environ, "overloaded", error)
+            self._desk.audit.trouble(request.environ, "overloaded", error, seldom=True)
             return self._desk.trouble.busy(
                 request.environ, retry_after=error.retry_after
             )

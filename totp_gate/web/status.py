@@ -83,7 +83,8 @@ class StatusPages:
             try:
                 check()
             except GateError as error:
-                self._desk.audit.trouble(request.environ, f"not ready: {name}", error)
+                what = f"not ready: {name}"
+                self._desk.audit.trouble(request.environ, what, error, seldom=True)
                 wrong.append(f"{name}: {error}\n")
         self._wrong, self._checked_at = wrong, self._monotonic()
         return wrong
@@ -95,7 +96,7 @@ class StatusPages:
         try:
             text = self._meter.text(request.now)
         except OSError as error:
-            self._desk.audit.trouble(request.environ, "no figures", error)
+            self._desk.audit.trouble(request.environ, "no figures", error, seldom=True)
             return self._text("the workers' numbers cannot be read\n", status=503)
         return self._desk.pages.finish(Answer(text, content_type=CONTENT_TYPE))
 
