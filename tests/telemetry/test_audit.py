@@ -207,12 +207,14 @@ def test_a_store_that_keeps_nothing_fails_no_request(lines):
 
 def test_every_line_is_offered_to_the_command_but_that_it_failed(lines):
     told = []
-    audit = Audit(lines, tell=lambda event, line: told.append((event, line)))
+    audit = Audit(lines, tell=lambda *what, now: told.append((*what, now)))
 
     audit.event(ALICE_HERE, "sign-out", "success", user="alice")
     audit.trouble({}, "audit.command", "failed", tell=False)
 
-    assert told == [("sign-out", lines.written[0])]
+    [(fields, line, now)] = told
+    assert fields["event"], fields["user"] == ("sign-out", "alice")
+    assert (line, now) == (lines.written[0], NOON)
     assert len(lines.written) == 2
 
 

@@ -11,7 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.servers import wait_until
+from tests.telemetry.asked import NOON
 from totp_gate.telemetry.hook import Hook
+
+
+def tell(hook, line, *, event="enrollment", outcome="success", user="alice", now=NOON):
+    hook.tell({"event": event, "outcome": outcome, "user": user}, line, now=now)
 
 
 @pytest.fixture
@@ -27,7 +32,8 @@ def make(tmp_path, failures):
         program = tmp_path / "hook"
         program.write_text(script.replace("$OUT", str(tmp_path / "out")))
         command = ["/bin/sh", str(program), "one", "two words"]
-        return Hook(command, ["enrollment"], failures.append, **limits)
+        events = ["enrollment", "sign-in.password", "password-changed"]
+        return Hook(command, events, failures.append, **limits)
 
     return make
 
@@ -39,8 +45,8 @@ def out(tmp_path):
 
 def test_the_command_reads_the_event(make, out, failures):
     hook = make("cat >> $OUT")
-    hook.tell("enrollment", '{"user": "alice"}')
-    hook.tell("enrollment", '{"user": "bob"}')
+    tell(hook, '{"user": "alice"}')
+    tell(hook, '{"user": "bob"}')
 
     assert hook.finish()
     assert out.read_text() == '{"user": "alice"}\n{"user": "bob"}\n'
@@ -49,7 +55,7 @@ def test_the_command_reads_the_event(make, out, failures):
 
 def test_other_events_run_nothing(make, out):
     hook = make("cat >> $OUT")
-    hook.tell("sign-out", "{}")
+    tell(hook, "{}", event="sign-out")
 
     assert hook.finish()
     assert not out.exists()
@@ -69,7 +75,7 @@ def test_the_command_learns_nothing_but_the_event(make, out, monkeypatch):
     inherited, other = os.pipe()
     os.set_inheritable(inherited, True)
     hook = make(program)
-    hook.tell("enrollment", "{}")
+    tell(hook, "{}")
 
     assert hook.finish()
     os.close(inherited)
@@ -88,7 +94,7 @@ def test_the_command_learns_nothing_but_the_event(make, out, monkeypatch):
 
 def test_a_command_that_fails_is_reported(make, failures):
     hook = make("exit 3")
-    hook.tell("enrollment", "{}")
+    tell(hook, "{}")
 
     assert hook.finish()
     assert failures == ["/bin/sh failed (status 3)"]
@@ -96,7 +102,7 @@ def test_a_command_that_fails_is_reported(make, failures):
 
 def test_a_command_that_is_not_there_is_reported(failures):
     hook = Hook(["/none/such"], ["enrollment"], failures.append)
-    hook.tell("enrollment", "{}")
+    tell(hook, "{}")
 
     assert hook.finish()
     assert failures == ["/none/such cannot be started (No such file or directory)"]
@@ -105,7 +111,7 @@ def test_a_command_that_is_not_there_is_reported(failures):
 def test_a_command_that_reads_nothing_is_no_trouble(make, failures):
     hook = make("exec 0<&-; exit 0")
     for _ in range(20):
-        hook.tell("enrollment", "x" * 4000)
+        tell(hook, "x" * 4000)
 
     assert hook.finish()
     assert failures == []
@@ -113,7 +119,7 @@ def test_a_command_that_reads_nothing_is_no_trouble(make, failures):
 
 def test_a_command_that_hangs_is_ended_with_all_it_started(make, out, failures):
     hook = make("sleep 300 & echo $! > $OUT; wait", longest_run=0.5)
-    hook.tell("enrollment", "{}")
+    tell(hook, "{}")
 
     assert hook.finish()
     assert failures == ["/bin/sh was ended after 0.5 seconds"]
@@ -135,19 +141,68 @@ def test_a_slow_command_costs_the_caller_nothing_and_the_queue_ends(
     make, out, failures
 ):
     hook = make("echo begun >> $OUT; sleep 2", longest_queue=3)
-    hook.tell("enrollment", "{}")
+    tell(hook, "{}")
     wait_until(out.exists, "the first command")
     for _ in range(10):
-        hook.tell("enrollment", "{}")
+        tell(hook, "{}")
 
     assert out.read_text() == "begun\n", "a caller waited for a command"
     assert failures == ["3 events wait already; one was not told"] * 7
 
 
+def test_what_is_locked_is_never_told(make, out):
+    hook = make("cat >> $OUT")
+    tell(hook, "{}", outcome="locked")
+
+    assert hook.finish()
+    assert not out.exists()
+
+
+def test_failures_are_told_once_a_minute_of_each_event_and_user(make, out):
+    hook = make("cat >> $OUT; echo >> $OUT")
+    for number in range(121):
+        for user in ("alice", "bob"):
+            line = f"{user} {number}"
+            tell(hook, line, outcome="failure", user=user, now=NOON + number)
+
+    assert hook.finish()
+    told = out.read_text().split("\n")
+    assert [line for line in told if line] == [
+        f"{user} {number}" for number in (0, 60, 120) for user in ("alice", "bob")
+    ]
+
+
+@pytest.mark.parametrize(
+    "crowd",
+    [
+        pytest.param([("enrollment", "success", "alice")] * 9, id="one account"),
+        pytest.param(
+            [("sign-in.password", "failure", f"user {n}") for n in range(9)],
+            id="failures of many accounts",
+        ),
+        pytest.param([("sign-in.password", "success", "bob")] * 9, id="one kind"),
+    ],
+)
+def test_no_crowd_keeps_a_notice_of_somebody_else_out(make, out, crowd):
+    hook = make(
+        "test -e $OUT || { touch $OUT; sleep 1; }; cat >> $OUT", longest_queue=3
+    )
+    tell(hook, "first", user="carol")
+    wait_until(out.exists, "the first command")
+    for event, outcome, user in crowd:
+        tell(hook, "crowd", event=event, outcome=outcome, user=user)
+    tell(hook, "yours", event="password-changed", user="bob")
+    for event, outcome, user in crowd:
+        tell(hook, "crowd", event=event, outcome=outcome, user=user)
+
+    assert hook.finish()
+    assert out.read_text().split().count("yours") == 1
+
+
 def test_one_runs_at_a_time(make, out):
     hook = make("echo begin >> $OUT; sleep 0.05; echo end >> $OUT")
     for _ in range(4):
-        hook.tell("enrollment", "{}")
+        tell(hook, "{}")
 
     assert hook.finish()
     assert out.read_text().split() == ["begin", "end"] * 4
@@ -155,12 +210,12 @@ def test_one_runs_at_a_time(make, out):
 
 def test_a_process_forked_later_has_a_worker_of_its_own(make, out):
     hook = make("cat >> $OUT")
-    hook.tell("enrollment", "parent")
+    tell(hook, "parent")
     assert hook.finish()
     child = os.fork()
     if child == 0:
         signal.alarm(20)
-        hook.tell("enrollment", "child")
+        tell(hook, "child")
         os._exit(0 if hook.finish() else 1)
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
@@ -171,7 +226,7 @@ _COMMAND_LINE = """
 import sys
 from totp_gate.telemetry.hook import Hook
 Hook(["/bin/sh", "-c", "cat > " + sys.argv[1]], ["enrollment"], print).tell(
-    "enrollment", "last words")
+    {"event": "enrollment", "outcome": "success"}, "last words", now=0.0)
 """
 
 _UNDER_GEVENT = """
@@ -188,7 +243,7 @@ def tick():
         gevent.sleep(0.01)
         ticks += 1
 gevent.spawn(tick)
-hook.tell("enrollment", "green")
+hook.tell({"event": "enrollment", "outcome": "success"}, "green", now=0.0)
 assert hook.finish()
 assert ticks > 5, ticks
 assert not forks

@@ -76,6 +76,14 @@ class Keep(Protocol):
         ...
 
 
+class Tell(Protocol):
+    """What hears of every line, for the command of the settings (``Hook.tell``)."""
+
+    def __call__(self, fields: Mapping[str, str], line: str, /, *, now: float) -> None:
+        """Hear of *line*, which has *fields*; *now* is Unix seconds."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occasion:
     """What an event belongs to that no request caused: a command, a start.
@@ -103,7 +111,7 @@ class Audit:
     Args:
         write: takes one line without its end; raises OSError where it cannot.
         keep: takes what the owner of an account may see; may raise ``GateError``.
-        tell: takes every event and its line, for the command of the settings.
+        tell: hears of every line.
         meter: counts events, sign-ins and lines that could not be written.
     """
 
@@ -112,7 +120,7 @@ class Audit:
         write: Callable[[str], None] = to_stderr,
         *,
         keep: Keep | None = None,
-        tell: Callable[[str, str], None] | None = None,
+        tell: Tell | None = None,
         meter: Meter | None = None,
     ) -> None:
         self._write = write
@@ -201,7 +209,7 @@ class Audit:
         """Write that a part of the gate failed; *error* says what is inside.
 
         Args:
-            seldom: no answer quotes the id of this request, so *what* has one line a
+            seldom: no answer quotes the id of this request, so the same has one line a
                 minute.
             tell: False where telling is what failed.
         """
@@ -212,7 +220,7 @@ class Audit:
             "request": str(environ.get("totp_gate.request_id", "")),
             "detail": f"{what}: {error}",
         }
-        times = self._times("trouble", what, now) if seldom else 1
+        times = self._times("trouble", fields["detail"], now) if seldom else 1
         self._line(now, fields, times=times, tell=tell)
 
     def _keep_for_owner(self, request: Asked, fields: Mapping[str, str]) -> None:
@@ -252,7 +260,7 @@ class Audit:
             self._count("gate_audit_failures_total")
             self._save(line, error)
         if tell and self._tell is not None:
-            self._tell(event, line)
+            self._tell(fields, line, now=at)
 
     def _save(self, line: str, error: Exception) -> None:
         """Put a line that could not be written where somebody may still see it."""

@@ -6,6 +6,11 @@ prints is thrown away. One runs at a time and for at most ``LONGEST_RUN`` second
 that a slow mail server costs a queue and no sign-in; what does not fit into the queue
 is not told, and the audit says so.
 
+Whoever can cause events without end must not keep anybody from hearing of others: what
+is locked is never told, a failure once a minute of each event and user, and the places
+of the queue are shared by users (``telemetry.fairness``). All failures have the part of
+one user, since whoever fails can take any name.
+
 The thread starts with the first event of a process. Under gevent it is a greenlet,
 which is why the end of the command is asked for instead of waited for, and why it is
 started by ``posix_spawn``: gevent's ``subprocess`` forks in Python, for which every
@@ -17,12 +22,15 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+
+from totp_gate.telemetry.fairness import FairQueue, Waiting
+from totp_gate.telemetry.inventory import LOCKED
+from totp_gate.telemetry.seldom import Seldom
 
 LONGEST_RUN = 10.0
 LONGEST_QUEUE = 100
@@ -58,25 +66,33 @@ class Hook:
         self._longest_run = longest_run
         self._longest_queue = longest_queue
         self._lock = threading.Lock()
-        self._waiting: queue.Queue[str] = queue.Queue()
+        self._failures = Seldom()
+        self._waiting = FairQueue(longest_queue)
         self._process = 0
 
-    def tell(self, event: str, line: str) -> None:
-        """Queue *line* if *event* was chosen; returns at once, never raises."""
-        if event not in self._events:
+    def tell(self, fields: Mapping[str, str], line: str, *, now: float) -> None:
+        """Queue *line* if its event was chosen; returns at once, never raises.
+
+        Args:
+            fields: of the line: event, outcome, and user where there is one.
+            now: Unix seconds.
+        """
+        event, user = fields["event"], fields.get("user", "")
+        if event not in self._events or fields["outcome"] == LOCKED:
+            return
+        failed = fields["outcome"] != "success"
+        if failed and not self._failures.stands_for(f"{event} {user}", now=now):
             return
         with self._lock:
             if self._process != os.getpid():
                 self._begin()
-        try:
-            self._waiting.put_nowait(line)
-        except queue.Full:
+        if not self._waiting.put(Waiting("" if failed else user, event, line)):
             self._failed(f"{self._longest_queue} events wait already; one was not told")
 
     def finish(self, patience: float = LAST_WORDS) -> bool:
         """Wait until nothing waits any more; False: *patience* seconds were too few."""
         until = time.monotonic() + patience
-        while self._waiting.unfinished_tasks:
+        while self._waiting.unfinished:
             if time.monotonic() >= until:
                 return False
             time.sleep(0.02)
@@ -85,22 +101,22 @@ class Hook:
     def _begin(self) -> None:
         """Start this process's thread; what waited before a fork is the parent's."""
         self._process = os.getpid()
-        self._waiting = queue.Queue(self._longest_queue)
+        self._waiting = FairQueue(self._longest_queue)
         threading.Thread(
             target=self._work, args=(self._waiting,), name="totp_gate-hook", daemon=True
         ).start()
         atexit.register(self.finish)
 
-    def _work(self, waiting: queue.Queue[str]) -> None:
+    def _work(self, waiting: FairQueue) -> None:
         while True:
-            line = waiting.get()
+            line = waiting.take().text
             try:
                 reason = self._run(line)
             except OSError as error:
                 reason = f"cannot be started ({error.strerror})"
             if reason:
                 self._failed(f"{self._command[0]} {reason}")
-            waiting.task_done()
+            waiting.done()
 
     def _run(self, line: str) -> str:
         """Run the command with *line*; return what went wrong, or nothing."""

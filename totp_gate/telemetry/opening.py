@@ -35,7 +35,7 @@ def open_audit(
 
     def failed(reason: str) -> None:
         counts.count("gate_hook_failures_total")
-        audit.trouble({}, "audit.command", reason, tell=False)
+        audit.trouble({}, "audit.command", reason, seldom=True, tell=False)
 
     hook = Hook(command, events, failed)
     audit = Audit(sink, keep=keep, tell=hook.tell, meter=counts)
