@@ -20,7 +20,8 @@ def events() -> Iterator[str]:
     yield "| event | what happened | |"
     yield "|---|---|---|"
     for name, kind in EVENTS.items():
-        marks = ["*owner*"] * kind.kept + ["*command*"] * kind.told
+        marks = ["*gate*" if kind.gate else "*owner*"] * kind.kept
+        marks += ["*command*"] * kind.told
         marks += ["*flood*"] * bool(kind.free)
         yield f"| `{name}` | {kind.meaning} | {', '.join(marks)} |"
 

@@ -9,7 +9,7 @@ from tests.telemetry.asked import ALICE_HERE, NAUGHTY, NOON, Lines
 from totp_gate.errors import StoreUnavailable
 from totp_gate.model import Event
 from totp_gate.telemetry.audit import LONGEST_LINE, Audit, Occasion
-from totp_gate.telemetry.inventory import MOST_ALIKE
+from totp_gate.telemetry.inventory import MOST_ALIKE, MOST_KEPT, MOST_OF_GATE, THE_GATE
 from totp_gate.telemetry.metrics import Meter
 
 
@@ -35,7 +35,7 @@ def kept():
 @pytest.fixture
 def keep(kept):
     """Keep what a store would, however much of it there is."""
-    return lambda event, *, alike: kept.append((event, alike))
+    return lambda event, *, keep, alike: kept.append((event, keep, alike))
 
 
 def value(meter, name, **labels):
@@ -151,7 +151,7 @@ def test_the_owner_can_see_what_happened_to_the_account(lines, kept, keep):
 
     audit.sign_in(ALICE_HERE, "code", "failure", "code", user="alice")
 
-    [(event, _)] = kept
+    [(event, _, _)] = kept
     assert event == Event(
         user="alice",
         at=NOON,
@@ -177,7 +177,20 @@ def test_of_what_others_can_cause_an_account_keeps_few(
 ):
     Audit(lines, keep=keep).event(ALICE_HERE, event, outcome, user="alice")
 
-    assert [each for _, each in kept] == [alike]
+    assert [each for _, *each in kept] == [[MOST_KEPT, alike]]
+
+
+def test_what_leaves_no_account_is_kept_by_the_gate(lines, kept, keep):
+    audit = Audit(lines, keep=keep)
+
+    audit.event(ALICE_HERE, "user-removed", "success", user="bob", detail="bob")
+    audit.event(ALICE_HERE, "keys-rotated", "success")
+
+    assert [(event.user, event.event, most) for event, most, _ in kept] == [
+        (THE_GATE, "user-removed", MOST_OF_GATE),
+        (THE_GATE, "keys-rotated", MOST_OF_GATE),
+    ]
+    assert [line.get("user") for line in lines.parsed()] == ["bob", None]
 
 
 @pytest.mark.parametrize(
@@ -197,7 +210,7 @@ def test_strangers_cannot_push_the_owners_events_out(
 
 
 def test_a_store_that_keeps_nothing_fails_no_request(lines):
-    def broken(event, *, alike):
+    def broken(event, *, keep, alike):
         raise StoreUnavailable("the state is busy")
 
     Audit(lines, keep=broken).event(ALICE_HERE, "sign-out", "success", user="alice")
@@ -225,7 +238,7 @@ def test_a_name_nobody_has_costs_what_a_known_one_costs(kept, keep):
     audit.sign_in(occasion, "password", "failure", user="alice", known=True)
     audit.sign_in(occasion, "password", "failure", user="hunter2", known=False)
 
-    assert [(event.user, alike) for event, alike in kept] == [
+    assert [(event.user, alike) for event, _, alike in kept] == [
         ("alice", MOST_ALIKE),
         ("", MOST_ALIKE),
     ]

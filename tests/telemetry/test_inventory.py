@@ -9,14 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from totp_gate.core.names import refusal
+from totp_gate.model import canonical_name
 from totp_gate.telemetry.inventory import (
     EVENTS,
     MOST_ALIKE,
+    MOST_KEPT,
     OUTCOMES,
+    THE_GATE,
     kind_of,
     told_events,
 )
-from totp_gate.web import words
 
 PACKAGE = Path(__file__).resolve().parents[2] / "totp_gate"
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -199,7 +202,15 @@ def test_what_takes_less_than_both_factors_never_fills_what_an_account_keeps():
     cheap = [(kind.kept, each) for kind in EVENTS.values() for each in kind.cheap]
 
     assert {*cheap} == {(True, "success"), (True, "failure")}
-    assert MOST_ALIKE * len(cheap) < words.KEPT
+    assert MOST_ALIKE * len(cheap) < MOST_KEPT
+
+
+def test_nobody_can_have_the_name_of_the_gate():
+    assert refusal(canonical_name(THE_GATE))
+
+
+def test_what_is_the_gates_own_is_kept():
+    assert {kind.kept for kind in EVENTS.values() if kind.gate} == {True}
 
 
 def test_names_and_meanings_have_one_form():

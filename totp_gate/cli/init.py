@@ -101,9 +101,15 @@ def init(
     given = _given_password(password_stdin)
     with installation.making(parts.path):
         installation.write_files(parts.path, text, now=parts.now())
-        password = judged(parts, user.name, given) if given else readable_password()
-        first = installation.add_first_user(parts, user.name, password)
+        first = _add(parts, user.name, given)
     _tell(parts, first, show_password=not given, as_json=as_json)
+
+
+def _add(parts: Parts, name: str, given: str) -> installation.FirstUser:
+    password = judged(parts, name, given) if given else readable_password()
+    first = installation.add_first_user(parts, name, password)
+    parts.record(name, "user-added")
+    return first
 
 
 def _path(path: Path, directory: Path | None) -> Path:

@@ -180,7 +180,7 @@ class Parts:
         return f"{origin}{self.config.gate.prefix}/enroll/{secret}"
 
     def record(self, name: str, event: str, detail: str = "") -> None:
-        """Write into the audit, and the events of the account *name*, what was done.
+        """Write what was done into the audit, and keep it for ``totp-gate audit``.
 
         Args:
             name: canonical name; empty: not about one user.
@@ -200,7 +200,7 @@ def _quiet(config: Config) -> Config:
     """Return *config* with an audit that does not write between a command's results.
 
     The standard error of a running gate goes to a log; that of a command goes to
-    whoever typed it, and what they did stands with the account anyway.
+    whoever typed it, and what they did is kept in the store anyway.
     """
     if config.audit.file != "-":
         return config

@@ -96,7 +96,7 @@ def revoke(
     if everybody:
         confirm("Sign everybody out?", yes=yes)
         ended = store.end_sessions(None)
-        parts.record("", "sessions-revoked", f"{ended} session(s) of everybody")
+        parts.record("", "all-sessions-revoked", f"{ended} session(s)")
         report(
             f"everybody: {ended} session(s) ended", {"ended": ended}, as_json=as_json
         )

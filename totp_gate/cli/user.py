@@ -216,7 +216,7 @@ def remove(parts: Parts, name: str, yes: bool, as_json: bool) -> None:
     confirm(f"Remove {found.name} and all that is theirs?", yes=yes)
     if not parts.accounts.store.remove_user(found.name):
         raise NotFound(f"{found.name} was removed already")
-    parts.record(found.name, "user-removed")
+    parts.record(found.name, "user-removed", found.name)
     report(
         f"{found.name}: removed", {"name": found.name, "removed": True}, as_json=as_json
     )

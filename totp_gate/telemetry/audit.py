@@ -31,7 +31,14 @@ from totp_gate.core.headers import plain
 from totp_gate.core.throttle import address_key
 from totp_gate.errors import GateError
 from totp_gate.model import Event
-from totp_gate.telemetry.inventory import LOCKED, MOST_ALIKE, kind_of
+from totp_gate.telemetry.inventory import (
+    LOCKED,
+    MOST_ALIKE,
+    MOST_KEPT,
+    MOST_OF_GATE,
+    THE_GATE,
+    kind_of,
+)
 from totp_gate.telemetry.metrics import Meter
 from totp_gate.telemetry.seldom import Seldom
 
@@ -69,10 +76,10 @@ class Asked(Protocol):
 
 
 class Keep(Protocol):
-    """What keeps an event for the owner of an account (``Store.add_event``)."""
+    """What keeps an event for ``totp-gate audit`` (``Store.add_event``)."""
 
-    def __call__(self, event: Event, /, *, alike: int | None) -> None:
-        """Keep *event*, and of those that are like it at most *alike*."""
+    def __call__(self, event: Event, /, *, keep: int, alike: int | None) -> None:
+        """Keep *event*, *keep* of its user, of those that are like it *alike*."""
         ...
 
 
@@ -110,7 +117,7 @@ class Audit:
 
     Args:
         write: takes one line without its end; raises OSError where it cannot.
-        keep: takes what the owner of an account may see; may raise ``GateError``.
+        keep: takes what stays with an account or the gate; may raise ``GateError``.
         tell: hears of every line.
         meter: counts events, sign-ins and lines that could not be written.
     """
@@ -166,9 +173,9 @@ class Audit:
             about = (address_key(request.address), rule, detail)
             times = self._times(event, " ".join(about), request.now)
         self._line(request.now, fields, times=times)
-        owned = bool(user) or not known
-        if owned and _is_kept(event, outcome):
-            self._keep_for_owner(request, fields)
+        owner = THE_GATE if kind_of(event).gate else user
+        if (owner or not known) and _is_kept(event, outcome):
+            self._keep_for(owner, request, fields)
 
     def sign_in(
         self,
@@ -223,11 +230,11 @@ class Audit:
         times = self._times("trouble", fields["detail"], now) if seldom else 1
         self._line(now, fields, times=times, tell=tell)
 
-    def _keep_for_owner(self, request: Asked, fields: Mapping[str, str]) -> None:
+    def _keep_for(self, owner: str, request: Asked, fields: Mapping[str, str]) -> None:
         if self._keep is None:
             return
         kept = Event(
-            user=fields["user"],
+            user=owner,
             at=request.now,
             event=fields["event"],
             outcome=fields["outcome"],
@@ -237,9 +244,10 @@ class Audit:
         )
         alike = MOST_ALIKE if kept.outcome in kind_of(kept.event).cheap else None
         try:
-            self._keep(kept, alike=alike)
+            most = MOST_OF_GATE if owner == THE_GATE else MOST_KEPT
+            self._keep(kept, keep=most, alike=alike)
         except GateError as error:
-            what = "an event was not kept for its owner"
+            what = "an event was not kept"
             self.trouble({}, what, error, seldom=True)
 
     def _times(self, event: str, about: str, now: float) -> int:
@@ -278,7 +286,7 @@ class Audit:
 
 
 def _is_kept(event: str, outcome: str) -> bool:
-    """Tell whether the owner sees it; whoever is locked out may knock without end."""
+    """Tell whether it stays; whoever is locked out may knock without end."""
     return kind_of(event).kept and outcome != LOCKED
 
 

@@ -11,8 +11,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MOST_KEPT = 50
+"""How many events an account keeps."""
+
 MOST_ALIKE = 6
-"""How many of a cheap event and outcome an account keeps of its 50 events."""
+"""How many of them may be of one cheap event and outcome."""
+
+MOST_OF_GATE = 500
+"""How many events of the gate itself are kept."""
+
+THE_GATE = ":gate"
+"""Whose events those are; nobody can have this name (``core.names``)."""
 
 LOCKED = "locked"
 """The outcome of what was not judged: it costs whoever knocks nothing."""
@@ -27,7 +36,9 @@ class Kind:
 
     Attributes:
         meaning: what happened, for operators; one sentence without its full stop.
-        kept: recent ones are shown to the owner of the account.
+        kept: recent ones stay in the store, for ``totp-gate audit``, and are shown to
+            the owner of the account.
+        gate: they are kept as the gate's own, since no account is left to keep them.
         cheap: outcomes that take less than both factors. Only the newest
             ``MOST_ALIKE`` of each are kept, or they would push everything else out.
         free: outcomes that whoever is not signed in can cause at no cost. Then there
@@ -39,6 +50,7 @@ class Kind:
 
     meaning: str
     kept: bool = False
+    gate: bool = False
     cheap: tuple[str, ...] = ()
     free: tuple[str, ...] = ()
     told: bool = False
@@ -108,8 +120,10 @@ EVENTS: dict[str, Kind] = {
     ),
     "token-revoked": Kind("The owner or a command revoked an app token", kept=True),
     "user-added": Kind("A command added the user", kept=True),
-    "users-imported": Kind("A command added all users of a file"),
-    "user-removed": Kind("A command removed the user and all that was theirs"),
+    "users-imported": Kind("A command added all users of a file", kept=True, gate=True),
+    "user-removed": Kind(
+        "A command removed the user and all that was theirs", kept=True, gate=True
+    ),
     "user-changed": Kind(
         "A command changed groups, display name or address", kept=True
     ),
@@ -122,9 +136,12 @@ EVENTS: dict[str, Kind] = {
     "second-factor-reset": Kind(
         "A command removed every second factor and made a link", kept=True, told=True
     ),
-    "sessions-revoked": Kind("A command ended sessions", kept=True),
-    "keys-rotated": Kind("A command made a new key of the gate"),
-    "keys-pruned": Kind("A command removed old keys of the gate"),
+    "sessions-revoked": Kind("A command ended sessions of the user", kept=True),
+    "all-sessions-revoked": Kind(
+        "A command ended the sessions of everybody", kept=True, gate=True
+    ),
+    "keys-rotated": Kind("A command made a new key of the gate", kept=True, gate=True),
+    "keys-pruned": Kind("A command removed old keys of the gate", kept=True, gate=True),
     "request-held": Kind("A request that met no session was kept for its sender"),
     "held-sent": Kind("A request that was kept was sent, by its sender"),
     "held-dropped": Kind("A request that was kept was dropped, by its sender"),

@@ -22,7 +22,7 @@ def open_audit(
 
     Args:
         command: runs for each of *events*; empty: none does.
-        keep: takes what the owner of an account may see.
+        keep: takes what stays with an account or the gate.
         meter: counts events and what went wrong with them.
 
     Raises:

@@ -15,6 +15,7 @@ from totp_gate.accounts.owner import Owner
 from totp_gate.accounts.recovery import Recovery
 from totp_gate.core.headers import plain
 from totp_gate.stores.base import Store
+from totp_gate.telemetry.inventory import MOST_KEPT
 from totp_gate.web import words
 from totp_gate.web.desk import Desk
 from totp_gate.web.enrollment import EnrollmentPages
@@ -206,7 +207,7 @@ class AccountPages:
         ]
 
     def _notices(self, live: Live) -> list[str]:
-        known = self._store.events(live.user.name, limit=words.KEPT)
+        known = self._store.events(live.user.name, limit=MOST_KEPT)
         said = words.news(known, signed_in=True)
         return [said] if said else []
 

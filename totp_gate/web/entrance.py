@@ -14,6 +14,7 @@ from totp_gate.core.sealing import Sealer
 from totp_gate.errors import SealBroken
 from totp_gate.model import LoginState, User
 from totp_gate.stores.base import Store
+from totp_gate.telemetry.inventory import MOST_KEPT
 from totp_gate.web import words
 from totp_gate.web.desk import DONE, Desk
 from totp_gate.web.handback import HandBack
@@ -215,7 +216,7 @@ class Entrance:
 
     def news(self, user: str) -> str | None:
         """Return what *user* should know before the sign-in is complete, or None."""
-        known = self._store.events(user, limit=words.KEPT)
+        known = self._store.events(user, limit=MOST_KEPT)
         return words.news(known, signed_in=False)
 
     def device(self, request: PageRequest, user: User) -> str:

@@ -8,10 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from totp_gate.model import AppToken, Authenticator, Browser, Event, Session
-from totp_gate.telemetry.inventory import MOST_ALIKE
-
-KEPT = 50
-"""Events that are asked for; of most accounts that is all there are."""
+from totp_gate.telemetry.inventory import MOST_ALIKE, MOST_KEPT
 
 FIRST = "first"
 """Detail of what belongs to a first sign-in and is no news at the second."""
@@ -181,7 +178,7 @@ def news(events: Sequence[Event], *, signed_in: bool) -> str | None:
     """Return what the owner should know of the time since they signed in before.
 
     Args:
-        events: newest first, ``KEPT`` of them where there are so many.
+        events: newest first, ``MOST_KEPT`` of them where there are so many.
         signed_in: the newest sign-in is the one of now; else it is not complete yet.
 
     Source:
@@ -189,7 +186,7 @@ def news(events: Sequence[Event], *, signed_in: bool) -> str | None:
     """
     complete = [at for at, one in enumerate(events) if _is_sign_in(one)]
     start = complete.pop(0) + 1 if signed_in and complete else 0
-    if not complete and len(events) < KEPT:
+    if not complete and len(events) < MOST_KEPT:
         return None  # everything is here, and there was no sign-in before
     # The sign-in before belongs to it: a thief may have done it with a recovery code.
     since = events[start : complete[0] + 1 if complete else len(events)]
