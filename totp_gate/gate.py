@@ -233,7 +233,7 @@ class GateMiddleware:
             cookie, host = asked.environ.get("HTTP_COOKIE"), asked.origin.host
             asked.live, _ = self._judgement.identify(cookie, host, asked.now)
             if asked.live is None:
-                self._judgement.forgeries.look_at_cookie(asked.environ, asked.caller)
+                self._judgement.forgeries.look_at_cookies(asked.environ, asked.caller)
         if asked.live is None:
             stand_in_line()
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.applications import echo
-from tests.web.forms import LOGIN, SESSION, form_on
+from tests.web.forms import DEVICE, LOGIN, SESSION, form_on
 from totp_gate.telemetry.seldom import MOST, SAY_AGAIN
 from totp_gate.testing import Browser, Installation
 
@@ -55,6 +55,9 @@ def ask(house, path, address="203.0.113.9", **more):
         pytest.param("refused", "/no/such", {}),
         pytest.param("forward.untrusted", "/_gate/auth/forward", {}),
         pytest.param("session.forged", "/", {"headers": {"Cookie": f"{SESSION}=x.y"}}),
+        pytest.param("browser.forged", "/", {"headers": {"Cookie": f"{DEVICE}=x.y"}}),
+        pytest.param("token.refused", "/", {"headers": {"Gate-Token": "tg_x"}}),
+        pytest.param("link.refused", "/_gate/enroll/none", {}),
         pytest.param("identity.forged", "/", {"headers": {"Remote-User": "root"}}),
         pytest.param("hand-off.given", "/_gate/hand-off?ask=x", {}),
     ],

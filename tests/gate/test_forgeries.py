@@ -1,11 +1,13 @@
 """What somebody made up is told to the audit, without what they chose, and seldom."""
 
+import base64
 import json
+from dataclasses import replace
 
 import pytest
 
 from tests.applications import echo
-from tests.web.forms import LOGIN, SESSION, cookie
+from tests.web.forms import DEVICE, LOGIN, SESSION, cookie
 from totp_gate.telemetry.seldom import MOST, SAY_AGAIN
 from totp_gate.testing import Browser, Installation
 
@@ -41,8 +43,12 @@ def ask(house, path="/", address="203.0.113.9", **headers):
     return browser.get(path, headers=headers, environ_base={"REMOTE_ADDR": address})
 
 
+def refused(event, address="203.0.113.9"):
+    return {"event": event, "outcome": "failure", "address": address}
+
+
 def forged(address="203.0.113.9"):
-    return {"event": "session.forged", "outcome": "failure", "address": address}
+    return refused("session.forged", address)
 
 
 class TestCookies:
@@ -83,7 +89,7 @@ class TestCookies:
     def test_a_live_session_is_not_looked_at(self, house, monkeypatch):
         alice = house.sign_in(house.add_user("alice"))
         forgeries = house.gate._judgement.forgeries
-        monkeypatch.setattr(forgeries, "look_at_cookie", None)
+        monkeypatch.setattr(forgeries, "look_at_cookies", None)
 
         assert [alice.get("/").status_code for _ in range(2)] == [200, 200]
 
@@ -103,6 +109,120 @@ class TestCookies:
             ask(house, address=f"2001:db8::{n}", Cookie=f"{SESSION}=x")
 
         assert told(house, "session.forged") == [forged("2001:db8::1")]
+
+
+class TestBrowsers:
+    @pytest.mark.parametrize("path", ["/", "/public", LOGIN])
+    @pytest.mark.parametrize("value", MADE_UP.values(), ids=MADE_UP.keys())
+    def test_a_cookie_that_is_made_up_is_told(self, house, path, value):
+        ask(house, path, Cookie=f"{DEVICE}={value}")
+
+        assert told(house, "browser.forged") == [refused("browser.forged")]
+        assert value not in (house.folder / "audit.log").read_text()
+
+    def test_one_of_ours_is_not_whoever_shows_it(self, house):
+        alice = house.sign_in(house.add_user("alice"))
+        known = cookie(alice, DEVICE)
+        ask(house, Cookie=f"{DEVICE}={known}")
+        house.accounts.store.forget_browsers("alice")
+        ask(house, Cookie=f"{DEVICE}={known}")
+
+        assert told(house, "browser.forged") == []
+
+    def test_a_session_is_no_browser(self, house):
+        alice = house.sign_in(house.add_user("alice"))
+
+        ask(house, Cookie=f"{DEVICE}={cookie(alice)}")
+
+        assert told(house, "browser.forged") == [refused("browser.forged")]
+
+
+TOKEN = "tg_" + "A" * 43
+BASIC = "Basic " + base64.b64encode(f"x:{TOKEN}".encode()).decode()
+
+
+class TestTokens:
+    @pytest.mark.parametrize("path", ["/", "/public"])
+    @pytest.mark.parametrize(
+        "sent",
+        [
+            pytest.param({"Gate-Token": TOKEN}, id="in our header"),
+            pytest.param({"Gate-Token": "hunter2"}, id="of no form of ours"),
+            pytest.param({"Authorization": f"Bearer {TOKEN}"}, id="bearer"),
+            pytest.param({"Authorization": BASIC}, id="basic"),
+            pytest.param({"Authorization": f"Other {TOKEN}"}, id="in another scheme"),
+        ],
+    )
+    def test_one_that_is_made_up_is_told(self, house, path, sent):
+        ask(house, path, **sent)
+
+        text = (house.folder / "audit.log").read_text()
+        assert told(house, "token.refused") == [refused("token.refused")]
+        assert not [part for part in (TOKEN, "hunter2", BASIC[6:]) if part in text]
+
+    @pytest.mark.parametrize("what", ["revoked", "expired", "of a disabled user"])
+    def test_so_is_one_that_is_good_no_more(self, house, what):
+        house.add_user("alice")
+        now = house.clock()
+        tokens = house.accounts.app_tokens
+        text, made = tokens.make("alice", "ci", now=now, expires=now + 99)
+        ask(house, **{"Gate-Token": text})
+        assert told(house, "token.refused") == []
+        if what == "revoked":
+            tokens.revoke(made.id)
+        elif what == "expired":
+            house.clock.tick(100)
+        else:
+            user = house.accounts.store.user("alice")
+            house.accounts.store.save_user(replace(user, disabled=True))
+
+        ask(house, **{"Gate-Token": text})
+
+        assert told(house, "token.refused") == [refused("token.refused")]
+        assert text not in (house.folder / "audit.log").read_text()
+
+    @pytest.mark.parametrize(
+        "sent",
+        [
+            pytest.param({"Authorization": "Bearer of.the.application"}, id="bearer"),
+            pytest.param({"Authorization": "Basic YTpi"}, id="basic"),
+            pytest.param({"Gate-Token": ""}, id="emptied by a web server"),
+        ],
+    )
+    def test_what_is_the_applications_is_none(self, house, sent):
+        ask(house, "/public", **sent)
+
+        assert told(house, "token.refused") == []
+
+
+class TestLinks:
+    def test_one_that_is_made_up_is_told(self, house):
+        ask(house, f"/_gate/enroll/{'A' * 32}")
+
+        assert told(house, "link.refused") == [refused("link.refused")]
+        assert "AAAA" not in (house.folder / "audit.log").read_text()
+
+    @pytest.mark.parametrize("what", ["replaced", "expired"])
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    def test_so_is_one_that_is_good_no_more(self, house, what, method):
+        house.add_user("alice")
+        enrollment = house.accounts.enrollment
+        now = house.clock()
+        secret, _ = enrollment.make_link("alice", "authenticator", now=now, life=99)
+        browser = Browser(house.gate, use_cookies=False)
+        page = f"/_gate/enroll/{secret}"
+        assert browser.get(page).status_code == 200
+        assert told(house, "link.refused") == []
+        if what == "replaced":
+            enrollment.make_link("alice", "authenticator", now=now)
+        else:
+            house.clock.tick(99)
+
+        answer = browser.open(page, method=method, data={"csrf_token": "x"})
+
+        assert answer.status_code == 404
+        assert len(told(house, "link.refused")) == 1
+        assert secret not in (house.folder / "audit.log").read_text()
 
 
 class TestHeaders:

@@ -105,14 +105,18 @@ def pages_of(config: Config) -> Pages:
 
 
 def _forgeries(accounts: Accounts, desk: Desk) -> Forgeries:
-    """Return what tells the audit of made up cookies and headers."""
+    """Return what tells the audit of what was made up."""
 
-    def is_ours(token: str, caller: Caller) -> bool:
+    def is_session(token: str, caller: Caller) -> bool:
         host = caller.host
         return host is not None and accounts.references.id_of(token, host) is not None
 
     return Forgeries(
-        desk.audit, cookie=desk.names.session, is_ours=is_ours, clock=accounts.clock
+        desk.audit,
+        names=desk.names,
+        is_session=is_session,
+        is_browser=lambda value: accounts.browsers.series(value) is not None,
+        clock=accounts.clock,
     )
 
 

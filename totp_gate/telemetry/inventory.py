@@ -168,6 +168,21 @@ EVENTS: dict[str, Kind] = {
         "be of another gate or host, or older than a pruned key",
         free=("failure",),
     ),
+    "browser.forged": Kind(
+        "The cookie of a known browser was made up or changed; it may also be older "
+        "than a pruned key",
+        free=("failure",),
+    ),
+    "token.refused": Kind(
+        "Something was shown as an app token that is none, or is none any more: made "
+        "up, revoked, expired, or of somebody who may not come in",
+        free=("failure",),
+    ),
+    "link.refused": Kind(
+        "A one-time link was opened that is none, or is none any more: made up, used, "
+        "replaced or expired",
+        free=("failure",),
+    ),
     "identity.forged": Kind(
         "Somebody sent a header that tells the application who asks, and it was taken "
         "out; the detail names it",

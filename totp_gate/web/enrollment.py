@@ -119,7 +119,7 @@ class EnrollmentPages:
         """Return the page a link opens; nothing is used up by it."""
         link = self._enrollment.look_up(secret, now=request.now)
         if link is None:
-            return self._over(request, _DEAD_LINK)
+            return self._dead(request)
         prelogin = self._desk.prelogin(request)
         page = f"/enroll/{secret}"
         return self._desk.pages.render(
@@ -135,7 +135,7 @@ class EnrollmentPages:
         form = request.form("csrf_token", optional=("password", "password_again"))
         link = self._enrollment.look_up(secret, now=request.now)
         if link is None:
-            return self._over(request, _DEAD_LINK)
+            return self._dead(request)
         prelogin = self._desk.prelogin(request)
         page = f"/enroll/{secret}"
         refused = self._refuse(request, prelogin, form["csrf_token"], page)
@@ -252,6 +252,10 @@ class EnrollmentPages:
             message=message,
             login_url=self._desk.link("/login"),
         )
+
+    def _dead(self, request: PageRequest) -> Answer:
+        self._desk.audit.event(request, "link.refused", "failure")
+        return self._over(request, _DEAD_LINK)
 
     def _note(self, request: PageRequest, pending: Pending, outcome: str) -> None:
         self._desk.audit.event(

@@ -1,6 +1,7 @@
-"""What somebody made up: a session cookie, or a header that says who asks.
+"""What somebody made up: a cookie, an app token, or a header that says who asks.
 
-Such a request is treated as if it had brought neither; only the audit says that it did.
+Such a request is treated as if it had brought nothing; only the audit says that it did,
+and never what.
 
 What only a web server may say can be made up, too. If it comes from this machine or a
 private network, it may as well be a web server that the settings forgot, so the audit
@@ -17,6 +18,7 @@ from totp_gate.core.throttle import address_key
 from totp_gate.telemetry.audit import Audit, Occasion
 from totp_gate.telemetry.seldom import Seldom
 from totp_gate.web.arrival import Caller
+from totp_gate.web.request import CookieNames
 from totp_gate.web.trouble import request_id
 
 if TYPE_CHECKING:
@@ -38,8 +40,9 @@ class Forgeries:
     """Tells the audit what was made up.
 
     Args:
-        cookie: name of the session cookie.
-        is_ours: whether the gate has signed this value for whoever is asked.
+        names: of the cookies.
+        is_session, is_browser: whether the gate has signed this value, for whoever is
+            asked, as the cookie of a session, of a known browser.
         clock: Unix seconds.
     """
 
@@ -47,23 +50,36 @@ class Forgeries:
         self,
         audit: Audit,
         *,
-        cookie: str,
-        is_ours: Callable[[str, Caller], bool],
+        names: CookieNames,
+        is_session: Callable[[str, Caller], bool],
+        is_browser: Callable[[str], bool],
         clock: Callable[[], float],
     ) -> None:
         self._audit = audit
-        self._cookie = cookie
-        self._is_ours = is_ours
+        self._names = names
+        self._is_session = is_session
+        self._is_browser = is_browser
         self._clock = clock
         self._unlisted = Seldom(every=UNLISTED_AGAIN)
 
-    def look_at_cookie(self, environ: WSGIEnvironment, caller: Caller) -> None:
-        """Say so if nobody's session is that because its signature is wrong."""
-        token = cookies.find(environ.get("HTTP_COOKIE", ""), self._cookie)
-        if token is None or self._is_ours(token, caller):
+    def look_at_cookies(self, environ: WSGIEnvironment, caller: Caller) -> None:
+        """Say so if nobody is known by them because a signature is wrong."""
+        header = environ.get("HTTP_COOKIE")
+        if header is None:
             return
+        session = cookies.find(header, self._names.session)
+        if session is not None and not self._is_session(session, caller):
+            occasion = self._occasion(environ, caller)
+            self._audit.event(occasion, "session.forged", "failure")
+        browser = cookies.find(header, self._names.device)
+        if browser is not None and not self._is_browser(browser):
+            occasion = self._occasion(environ, caller)
+            self._audit.event(occasion, "browser.forged", "failure")
+
+    def tell_token(self, environ: WSGIEnvironment, caller: Caller) -> None:
+        """Say that an app token was shown which stands for nobody."""
         occasion = self._occasion(environ, caller)
-        self._audit.event(occasion, "session.forged", "failure")
+        self._audit.event(occasion, "token.refused", "failure")
 
     def tell_headers(
         self, environ: WSGIEnvironment, caller: Caller, keys: Iterable[str]

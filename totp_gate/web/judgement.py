@@ -125,7 +125,9 @@ class Judgement:
             self._known[header] = (found, rest)
         return found, rest
 
-    def identify_program(self, environ: WSGIEnvironment, now: float) -> Live | None:
+    def identify_program(
+        self, environ: WSGIEnvironment, caller: Caller, now: float
+    ) -> Live | None:
         """Take an app token out of the headers; return who it stands for, or None.
 
         What is in ``Authorization`` and no token of ours is the application's, and
@@ -138,7 +140,10 @@ class Judgement:
         text, used_up = tokens.shown(own, environ.get("HTTP_AUTHORIZATION"))
         if used_up:
             del environ["HTTP_AUTHORIZATION"]
-        return None if text is None else self.live.find_token(text, now=now)
+        program = None if text is None else self.live.find_token(text, now=now)
+        if program is None and (own or used_up):
+            self.forgeries.tell_token(environ, caller)
+        return program
 
     def weigh(  # noqa: PLR0917 - by keyword it would take longer, at every request
         self,
@@ -163,7 +168,7 @@ class Judgement:
         self.live.catch_up()
         live, rest = self.identify(environ.get("HTTP_COOKIE"), origin.host, now)
         if OWN_TOKEN in environ or "HTTP_AUTHORIZATION" in environ:
-            program = self.identify_program(environ, now)
+            program = self.identify_program(environ, caller, now)
             live = live or program
         if live is not None and not (self._by_method and _overriding(environ)):
             key = self.permit_key(method, caller, place, query)
@@ -171,7 +176,7 @@ class Judgement:
             if until > now:
                 return live, rest, None, until
         if live is None:
-            self.forgeries.look_at_cookie(environ, caller)
+            self.forgeries.look_at_cookies(environ, caller)
         asked = Asked(environ, method, caller, origin, place, query, now, live)
         decision = self.decide(asked)
         if isinstance(decision, Permit):
