@@ -244,6 +244,28 @@ class TestReadyForASecond:
             assert installation.client().get("/_gate/readyz").status_code == 500
 
 
+def test_what_breaks_unforeseen_is_one_event_and_one_line_of_the_log(
+    installation, monkeypatch, capsys, caplog
+):
+    def broken(_):
+        raise RuntimeError('hunter2\n{"event": "sign-in.code"}')
+
+    monkeypatch.setattr(installation.gate._parts.arrivals, "caller", broken)
+    answer = installation.client().get("/", headers={"Accept": "*/*"})
+
+    assert answer.status_code == 500
+    told = json.loads(capsys.readouterr().err.splitlines()[0])
+    assert told["event"] == "trouble"
+    assert told["detail"] == "failed: RuntimeError"
+    assert told["request"] == answer.json["request_id"]
+    (record,) = caplog.records
+    line = record.getMessage()
+    assert line.startswith(f"request={told['request']} failed inside the gate: ")
+    assert "RuntimeError: hunter2\\n{" in line
+    assert line.isprintable()
+    assert record.exc_info is None
+
+
 def test_figures_that_cannot_be_read_are_no_broken_page(tmp_path, monkeypatch, capsys):
     shared = tmp_path / "shared"
     shared.mkdir()

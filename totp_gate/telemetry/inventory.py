@@ -197,7 +197,11 @@ EVENTS: dict[str, Kind] = {
         "The certificate of the application did not fit, so nothing was sent to it",
         free=("failure",),
     ),
-    "trouble": Kind("A part of the gate or the application behind it failed"),
+    "trouble": Kind(
+        "A part of the gate or the application behind it failed. Where the detail is "
+        "`failed` and the name of a Python exception, it is a bug of the gate: the log "
+        "(logger `totp_gate`) says more under the same request"
+    ),
 }
 """By name; the names are part of what others may rely on."""
 
