@@ -123,6 +123,26 @@ def test_readers_at_the_same_time_bury_the_dead_once(make):
     assert seen == [60] * 8
 
 
+def test_whoever_is_killed_while_burying_counts_nobody_twice(
+    make, tmp_path, monkeypatch
+):
+    cells = make()
+    for _ in range(2):
+        in_a_child(lambda: count(cells, 0, 1))()
+
+    def killed(_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.unlink", killed)
+        with pytest.raises(KeyboardInterrupt):
+            cells.total()
+    in_a_child(lambda: count(cells, 0, 1))()
+
+    assert [cells.total()[0] for _ in range(2)] == [3, 3]
+    assert len(list(tmp_path.glob("*.cells"))) == 1
+
+
 def test_threads_lose_no_count(make):
     cells = make()
 

@@ -135,6 +135,8 @@ def test_what_the_proxy_says_is_counted(meter):
     counts.tunnel_opened()
     counts.tunnel_opened()
     counts.tunnel_closed(3.0)
+    for change in (1, 1, -1):
+        counts.idle(change)
 
     answers = "gate_upstream_answers_total"
     assert value(meter, answers, status="2xx", connection="reused") == 1
@@ -143,6 +145,7 @@ def test_what_the_proxy_says_is_counted(meter):
     assert value(meter, "gate_upstream_seconds_count") == 2
     assert value(meter, "gate_tunnels") == 1
     assert value(meter, "gate_tunnels_opened_total") == 2
+    assert value(meter, "gate_upstream_idle") == 1
 
 
 def test_a_certificate_that_does_not_fit_is_told_once_a_minute(meter):

@@ -176,6 +176,7 @@ def test_no_more_connections_are_kept_than_allowed(upstream):
 
 def test_an_observer_hears_of_answers_and_failures(upstream):
     heard = []
+    idle = []
 
     class Counts:
         def answered(self, status, seconds, *, reused):
@@ -183,6 +184,9 @@ def test_an_observer_hears_of_answers_and_failures(upstream):
 
         def failed(self, kind):
             heard.append(kind)
+
+        def idle(self, change):
+            idle.append(change)
 
         def tunnel_opened(self): ...
 
@@ -196,6 +200,7 @@ def test_an_observer_hears_of_answers_and_failures(upstream):
     call(proxy)
 
     assert heard == [(200, False), (200, True), "malformed"]
+    assert idle == [1, -1, 1, -1]
 
 
 def _certificate(folder, *, name="127.0.0.1", days=1):

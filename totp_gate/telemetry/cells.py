@@ -5,7 +5,9 @@ one cell of eight octets for each number. Counting is an addition in memory: no 
 system call, nothing to flush, and exact at any moment. Who reads adds up the files of
 all. A process holds a lock on its file for as long as it lives; where the lock is gone,
 so is the process: its counts are added to the file ``gone`` and its file goes, so that
-workers may come and go without bound. Without a folder there is one process.
+workers may come and go without bound. ``gone`` names the files it was made of last, so
+that none counts twice where whoever does this is killed before they go. Without a
+folder there is one process.
 
 ``values[n] += 1`` loses nothing between threads: CPython lets go of an interpreter's
 lock at calls and at jumps backwards, and there is neither in it.
@@ -70,11 +72,14 @@ class Cells:
         if self._folder is None:
             return self.values.tolist()
         with _locked(self._folder / "lock"):
-            gone = self._read(self._folder / "gone") or [0] * self._count
+            gone, buried = self._gone(self._folder)
             total = list(gone)
             dead = []
             for path in sorted(self._folder.glob("*.cells")):
                 theirs, alive = self._look(path)
+                if path.name in buried:
+                    path.unlink()
+                    continue
                 if not alive:
                     dead.append(path)
                     for position in self._passing:
@@ -113,16 +118,20 @@ class Cells:
     def _octets(self, numbers: Sequence[int]) -> bytes:
         return array("q", [self._mark, *numbers]).tobytes()
 
-    def _read(self, path: Path) -> list[int] | None:
-        """Return the numbers in the file, or None where it has none of ours."""
+    def _gone(self, folder: Path) -> tuple[list[int], set[str]]:
+        """Return the counts of those that are gone, and the files they last came from.
+
+        Numbers of another list are none of ours.
+        """
         try:
-            file = os.open(path, os.O_RDONLY)
+            octets = (folder / "gone").read_bytes()
         except FileNotFoundError:
-            return None
-        try:
-            return self._numbers(file)
-        finally:
-            os.close(file)
+            octets = b""
+        end = _WIDTH * (1 + self._count)
+        numbers = array("q", octets[:end] if len(octets) >= end else bytes(end))
+        if numbers[0] != self._mark:
+            return [0] * self._count, set()
+        return numbers[1:].tolist(), set(octets[end:].decode().split())
 
     def _numbers(self, file: int) -> list[int] | None:
         if os.fstat(file).st_size != _WIDTH * (1 + self._count):
@@ -152,7 +161,8 @@ class Cells:
     def _bury(self, gone: Sequence[int], dead: Sequence[Path]) -> None:
         folder = dead[0].parent
         new = folder / "gone.new"
-        new.write_bytes(self._octets(gone))
+        names = " ".join(path.name for path in dead)
+        new.write_bytes(self._octets(gone) + names.encode())
         new.replace(folder / "gone")
         for path in dead:
             path.unlink()

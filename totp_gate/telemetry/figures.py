@@ -156,6 +156,11 @@ METRICS = (
         },
     ),
     Metric(
+        name="gate_upstream_idle",
+        kind="gauge",
+        help="Connections to the application that are kept for a next request (pool)",
+    ),
+    Metric(
         name="gate_tunnels",
         kind="gauge",
         help="Open upgraded connections (WebSocket)",

@@ -143,8 +143,9 @@ class WatchedPasswords(Passwords):
 class UpstreamCounts:
     """Counts what the proxy says (``upstream.observer``).
 
-    An answer comes with every proxied request, so where it is counted is looked up
-    once: by the first digit of its status, and whether its connection was used before.
+    An answer comes with every proxied request, and so does a connection that is kept,
+    so where they are counted is looked up once: answers by the first digit of their
+    status, and whether the connection was used before.
 
     Attributes:
         audit: told of certificates that do not fit, once there is one.
@@ -153,6 +154,7 @@ class UpstreamCounts:
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
         self.audit: Audit | None = None
+        self._idle = meter.place("gate_upstream_idle")
         self._answers = {
             (digit, reused): meter.place(
                 "gate_upstream_answers_total",
@@ -179,6 +181,10 @@ class UpstreamCounts:
         if self.audit is not None:
             asked = Occasion(now=time.time(), request_id=request)
             self.audit.event(asked, "upstream.untrusted", "failure", detail=reason)
+
+    def idle(self, change: int) -> None:
+        """Count so many more connections that wait for a request, or fewer."""
+        self._meter.cells.values[self._idle] += change
 
     def tunnel_opened(self) -> None:
         """Count an open tunnel."""

@@ -17,6 +17,9 @@ class Observer(Protocol):
     def untrusted(self, request: str, reason: str) -> None:
         """The certificate of the application did not fit, in *request* (its id)."""
 
+    def idle(self, change: int) -> None:
+        """So many more connections are kept for a next request, or fewer."""
+
     def tunnel_opened(self) -> None:
         """A tunnel was opened."""
 
@@ -34,6 +37,9 @@ class NoObserver:
         """Ignore it."""
 
     def untrusted(self, request: str, reason: str) -> None:
+        """Ignore it."""
+
+    def idle(self, change: int) -> None:
         """Ignore it."""
 
     def tunnel_opened(self) -> None:

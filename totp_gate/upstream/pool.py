@@ -12,15 +12,23 @@ import time
 from collections import deque
 
 from totp_gate.upstream.destination import Destination, Limits
+from totp_gate.upstream.observer import Observer
 from totp_gate.upstream.wire import Connection
 
 
 class Pool:
-    """Connections to one destination, for one process."""
+    """Connections to one destination, for one process.
 
-    def __init__(self, destination: Destination, limits: Limits) -> None:
+    Args:
+        observer: told how many wait for a request.
+    """
+
+    def __init__(
+        self, destination: Destination, limits: Limits, observer: Observer
+    ) -> None:
         self._destination = destination
         self._limits = limits
+        self._observer = observer
         self._idle: deque[tuple[float, Connection]] = deque()
         self._closed = False
 
@@ -40,6 +48,7 @@ class Pool:
                 since, connection = self._idle.pop()
             except IndexError:
                 break
+            self._observer.idle(-1)
             if since > oldest and connection.is_quiet():
                 connection.reused = True
                 return connection
@@ -61,6 +70,7 @@ class Pool:
             return
         now = time.monotonic()
         self._idle.append((now, connection))
+        self._observer.idle(1)
         if self._idle[0][0] < now - self._limits.idle_timeout:
             self._drop_oldest()
 
@@ -75,4 +85,5 @@ class Pool:
             _, connection = self._idle.popleft()
         except IndexError:
             return
+        self._observer.idle(-1)
         connection.close()

@@ -78,7 +78,7 @@ class Proxy:
         self.observer: Observer = observer or NoObserver()
         self._trouble = trouble
         self._writer = RequestWriter(destination, _pseudonym(destination), own_headers)
-        self._pool = Pool(destination, self.limits)
+        self._pool = Pool(destination, self.limits, self.observer)
         self._means = Means(self._pool, self.limits, self.observer)
         self._places = Places(self.limits.max_tunnels)
 
