@@ -9,7 +9,14 @@ from tests.telemetry.asked import ALICE_HERE, NAUGHTY, NOON, Lines
 from totp_gate.errors import StoreUnavailable
 from totp_gate.model import Event
 from totp_gate.telemetry.audit import LONGEST_LINE, Audit, Occasion
-from totp_gate.telemetry.inventory import MOST_ALIKE, MOST_KEPT, MOST_OF_GATE, THE_GATE
+from totp_gate.telemetry.inventory import (
+    EVENTS,
+    MOST_ALIKE,
+    MOST_KEPT,
+    MOST_OF_GATE,
+    OUTCOMES,
+    THE_GATE,
+)
 from totp_gate.telemetry.metrics import Meter
 
 
@@ -91,17 +98,30 @@ def test_a_name_nobody_has_is_left_out(audit, lines):
 
 
 @pytest.mark.parametrize("naughty", NAUGHTY.values(), ids=NAUGHTY.keys())
-def test_whatever_a_stranger_sends_is_one_printable_line(audit, lines, naughty):
+def test_whatever_a_stranger_sends_is_one_printable_line_of_each_event(
+    lines, kept, keep, naughty
+):
+    audit = Audit(lines, keep=keep)
     here = Occasion(now=NOON, address=naughty, request_id=naughty, agent=naughty)
+    everywhere = dict.fromkeys(("user", "session", "rule", "detail"), naughty)
+    written = [(event, outcome) for event in EVENTS for outcome in OUTCOMES]
+    for event, outcome in written:
+        Audit(lines, keep=keep).event(here, event, outcome, **everywhere)
+    audit.trouble({"totp_gate.request_id": naughty}, naughty, naughty)
 
-    audit.event(here, "refused", "failure", user=naughty, rule=naughty, detail=naughty)
-
-    (line,) = lines.written
-    assert re.fullmatch("[ -~]+", line)
-    assert len(line) < LONGEST_LINE
-    parsed = json.loads(line)
-    assert (parsed["event"], parsed["outcome"]) == ("refused", "failure")
-    assert all(text.isprintable() for text in parsed.values())
+    fields = {"time", "event", "outcome", "address", "user", "request", "session"}
+    assert len(lines.written) == len(written) + 1
+    for line in lines.written:
+        assert re.fullmatch("[ -~]+", line)
+        assert line.splitlines() == [line]
+        assert len(line) < LONGEST_LINE
+        assert all(text.isprintable() for text in json.loads(line).values())
+    for line, (event, outcome) in zip(lines.parsed(), written, strict=False):
+        assert line.keys() == fields | {"rule", "detail"}
+        assert (line["event"], line["outcome"]) == (event, outcome)
+    for event, _, _ in kept:
+        texts = (event.address, event.agent, event.detail)
+        assert all(text.isprintable() and len(text) <= 256 for text in texts)
 
 
 def test_trouble_names_the_request_and_the_reason(audit, lines):

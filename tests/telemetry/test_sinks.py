@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import re
 import resource
@@ -9,13 +10,16 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from tests.telemetry.asked import NAUGHTY, NOON
 from totp_gate.errors import ConfigError
 from totp_gate.telemetry import sinks
-from totp_gate.telemetry.audit import to_stderr
+from totp_gate.telemetry.audit import LONGEST_LINE, Audit, Occasion, to_stderr
+from totp_gate.telemetry.metrics import Meter
 from totp_gate.telemetry.sinks import File, Syslog, open_sink
 
 
@@ -203,13 +207,63 @@ def test_a_syslog_that_was_restarted_is_found_again(tmp_path):
     sink.close()
 
 
-def test_a_syslog_that_takes_nothing_is_waited_for_only_shortly(daemon, monkeypatch):
-    monkeypatch.setattr(sinks, "_PATIENCE", 0.05)
+def test_a_syslog_that_takes_nothing_is_waited_for_only_once(daemon, monkeypatch):
+    monkeypatch.setattr(sinks, "_PATIENCE", 0.5)
     sink = open_sink("syslog:")
 
     with pytest.raises(TimeoutError):
         [sink("x" * 4000) for _ in range(100_000)]
+    begun = time.monotonic()
+    for _ in range(20):
+        with pytest.raises(BlockingIOError):
+            sink("x" * 4000)
+    assert time.monotonic() - begun < 5, "each line waited for the daemon"
+
+    daemon.recv(9000)
+    sink("taken")
+    with pytest.raises(TimeoutError):
+        [sink("x" * 4000) for _ in range(100_000)]
     sink.close()
+
+
+#: PRI, then TAG and process, then the message (RFC 3164, 4.1; time and host are added
+#: by the daemon, which accepts a local message without them).
+SYSLOG = re.compile(rb"<(\d{1,3})>([A-Za-z0-9_]{1,32})\[(\d+)\]: ([ -~]+)")
+
+
+def test_a_daemon_gets_one_datagram_of_a_known_form_for_each_event(daemon):
+    sink = open_sink("syslog:")
+    audit = Audit(sink)
+    for text in NAUGHTY.values():
+        here = Occasion(now=NOON, address=text, request_id=text)
+        audit.event(here, "sign-out", "success", user=text, rule=text, detail=text)
+        datagram = daemon.recv(65_536)
+        form = SYSLOG.fullmatch(datagram)
+
+        assert form, datagram
+        assert (int(form[1]) // 8, int(form[1]) % 8) == (10, 5)  # authpriv, notice
+        assert (form[2], int(form[3])) == (b"totp_gate", os.getpid())
+        assert json.loads(form[4])["event"] == "sign-out"
+        assert len(form[4]) < LONGEST_LINE
+    daemon.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        daemon.recv(9000)
+    sink.close()
+
+
+def test_a_syslog_that_is_gone_stops_nothing_and_is_said(daemon, tmp_path, capsys):
+    meter = Meter()
+    sink = open_sink("syslog:")
+    audit = Audit(sink, meter=meter)
+    daemon.close()
+    for _ in range(2):
+        audit.event(Occasion(now=NOON), "sign-out", "success", user="alice")
+    sink.close()
+
+    said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["event"] for line in said] == ["trouble", "sign-out", "sign-out"]
+    assert "the audit cannot be written" in said[0]["detail"]
+    assert b"\ngate_audit_failures_total 2.0\n" in meter.text(NOON)
 
 
 def test_a_dash_is_standard_error():

@@ -238,8 +238,8 @@ class Audit:
             at=request.now,
             event=fields["event"],
             outcome=fields["outcome"],
-            address=request.address,
-            agent=request.agent,
+            address=plain(request.address, _LONGEST),
+            agent=plain(request.agent, _LONGEST),
             detail=plain(fields["detail"], _LONGEST),
         )
         alike = MOST_ALIKE if kept.outcome in kind_of(kept.event).cheap else None

@@ -104,6 +104,10 @@ class File:
 class Syslog:
     """Sends to the syslog of this machine, as ``totp_gate[pid]`` and with level notice.
 
+    A daemon that takes nothing is waited for once; from then on a line that it does not
+    take at once is not waited for, until it takes one. Requests write one after the
+    other, so otherwise each would wait for all before it, and the gate would stand.
+
     Source:
         RFC 3164 section 4.1, in the form local daemons take: they add time and host.
     """
@@ -112,23 +116,38 @@ class Syslog:
         self._priority = SysLogHandler.facility_names[facility] * 8 + _NOTICE
         self._path = str(path)
         self._lock = threading.Lock()
+        self._stuck = False
         self._socket = self._connect()
 
     def __call__(self, line: str) -> None:
         """Send *line*; once more where the daemon was restarted meanwhile.
 
         Raises:
-            OSError: nobody took it within a second.
+            OSError: nobody took it, within a second or, after such a second, at once.
         """
         message = f"<{self._priority}>totp_gate[{os.getpid()}]: {line}".encode("ascii")
         with self._lock:
             try:
-                self._socket.send(message)
+                self._send(message)
             except (ConnectionError, FileNotFoundError):
                 new = self._connect()
                 self._socket.close()
                 self._socket = new
+                self._send(message)
+
+    def _send(self, message: bytes) -> None:
+        try:
+            self._socket.send(message)
+        except BlockingIOError:
+            if self._stuck:
+                raise
+            self._stuck = True
+            self._socket.settimeout(_PATIENCE)
+            try:
                 self._socket.send(message)
+            finally:
+                self._socket.settimeout(0)
+        self._stuck = False
 
     def close(self) -> None:
         """Close the socket."""
@@ -137,7 +156,7 @@ class Syslog:
     def _connect(self) -> socket.socket:
         new = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
-            new.settimeout(_PATIENCE)
+            new.settimeout(0)
             new.connect(self._path)
         except BaseException:
             new.close()
