@@ -1,191 +1,183 @@
-"""Canaries: no secret is in the state, in a log line or in a URL."""
+"""Canaries: no secret is in anything that the gate writes, says or shows to others."""
 
 from __future__ import annotations
 
-import base64
 import json
 import re
-import time
-from html import unescape
-from urllib.parse import quote
+import subprocess
+import sys
 
 import pytest
 
 from tests.integration.house import House
-from totp_gate.core import otp
-from totp_gate.model import User
-from totp_gate.testing import Person
+from tests.integration.lives import BODY, RULES, Lives, spellings
+from tests.servers import free_port, wait_until
+from tests.visitor import Answer
+from totp_gate.telemetry.inventory import told_events
 
-PASSWORD = "canary-Password/with+signs 7"
-WRONG = "canary-wrong-Password"
-AS_A_NAME = "canary-Password-typed-as-a-name"
-ADDRESS = "/?canary-query=harmless"
+#: Writes down all that a program can learn: its input, arguments and environment.
+HOOK = f"""#!{sys.executable}
+import json, os, sys
+told = dict(line=sys.stdin.read(), args=sys.argv, environment=dict(os.environ))
+with open("told", "a") as file:
+    file.write(json.dumps(told) + "\\n")
+"""
+COMMANDS = [
+    "user list",
+    "user list --json",
+    "user show dora",
+    "user show dora --json",
+    "user show erin --json",
+    "audit tail --lines 1000",
+    "audit tail --lines 1000 --json",
+    "session list",
+    "session list --json",
+    "token list",
+    "token list --json",
+    "key status --json",
+    "check",
+    "explain GET http://127.0.0.1/private --user dora",
+]
+PAGES = {"/_gate/enroll", "/_gate/account/recovery-codes", "/_gate/account/token"}
 
 
-def spellings(secret: bytes) -> set[bytes]:
-    """Return how *secret* could be written."""
-    coded = {
-        base64.b64encode(secret).rstrip(b"="),
-        base64.urlsafe_b64encode(secret).rstrip(b"="),
-        base64.b32encode(secret).rstrip(b"="),
-        secret.hex().encode(),
-        quote(secret).encode(),
-        quote(secret, safe="").encode(),
-        quote(secret).replace("%20", "+").encode(),
-    }
-    return {secret, *coded, *(each.lower() for each in coded)}
-
-
-class Life:
-    """What one person does, and the secrets of it by name."""
-
-    def __init__(self, house: House) -> None:
-        self.house = house
-        self.guest = house.visitor()
-        self.secrets: dict[str, str | bytes] = {
-            "password": PASSWORD,
-            "wrong password": WRONG,
-            "password as a name": AS_A_NAME,
-        }
-        self.codes: list[str] = []
-        self.link = ""
-
-    def live(self) -> None:
-        self.enroll_by_link()
-        self.note_cookies("after enrollment")
-        self.guest.fill("/_gate/logout")
-        self.fail()
-        self.sign_in_by_code()
-        self.note_cookies("after a code")
-        self.guest.fill("/_gate/logout")
-        self.sign_in_by_recovery_code()
-        self.note_cookies("after a recovery code")
-
-    def enroll_by_link(self) -> None:
-        accounts = self.house.installation.accounts
-        accounts.store.add_users([User(name="dora", created=time.time())])
-        self.link, _ = accounts.enrollment.make_link(
-            "dora", "password-and-authenticator", now=time.time()
-        )
-        begun = self.guest.fill(f"/_gate/enroll/{self.link}")
-        page = self.guest.fill(begun, password=PASSWORD, password_again=PASSWORD)
-        key = re.search(r'<code class="key">([A-Z2-7 ]+)</code>', page.text)
-        assert key is not None, page.text
-        seed = otp.parse_secret(key[1])
-        self.person = Person("dora", PASSWORD, seed)
-        self.secrets["seed"] = seed
-        done = self.guest.fill(page, code=self.code())
-        assert done.status == 303, done.text
-        shown = self.guest.get(done.location)
-        found = re.findall(r"<li><code>([^<]+)</code>", shown.text)
-        assert len(found) == 10, shown.text
-        self.recovery = unescape(found[0])
-        for number, each in enumerate(found):
-            self.secrets[f"recovery code {number}"] = each
-            self.secrets[f"bare recovery code {number}"] = each.replace("-", "")
-        assert self.guest.get(ADDRESS).status == 200
-
-    def fail(self) -> None:
-        guest = self.house.visitor()
-        login = "/_gate/login?next=/private%3Fcanary-query%3Dharmless"
-        assert guest.fill(login, username="dora", password=WRONG).status == 401
-        assert guest.fill(login, username=AS_A_NAME, password=WRONG).status == 401
-        asked = guest.prove_password("dora", PASSWORD)
-        self.codes.append("987654")
-        assert guest.fill(asked, code="987654").status == 401
-        self.guest.visited += guest.visited
-
-    def sign_in_by_code(self) -> None:
-        asked = self.guest.prove_password("dora", PASSWORD, "/private?a=b")
-        answer = self.guest.fill(asked, code=self.code(steps=1))
-        assert answer.status == 303, answer.text
-        assert self.guest.get(answer.location).status == 200
-
-    def sign_in_by_recovery_code(self) -> None:
-        self.guest.prove_password("dora", PASSWORD)
-        answer = self.guest.fill("/_gate/recovery", code=self.recovery)
-        assert answer.status == 303, answer.text
-        self.guest.get(answer.location)
-
-    def code(self, steps: int = 0) -> str:
-        code = self.house.installation.code(self.person, steps=steps)
-        self.codes.append(code)
-        return code
-
-    def note_cookies(self, when: str) -> None:
-        for name, value in self.guest.cookies.items():
-            self.secrets[f"cookie {name} {when}"] = value
+def shown_by(answer: Answer) -> bytes:
+    """Return the page without the name that somebody has just typed into it."""
+    return re.sub(r'<input[^>]* name="username"[^>]*>', "", answer.text).encode()
 
 
 @pytest.fixture(scope="module")
-def life(tmp_path_factory):
-    """One person's life behind the gate, lived, with the server still running."""
+def lives(tmp_path_factory):
+    """Lives behind the gate, lived, with the server still running."""
     folder = tmp_path_factory.mktemp("house")
-    settings = "[audit]\nfile = 'audit.log'\n"
-    arguments = ["--log-level", "debug"]
-    with House(folder, settings=settings, workers=2, arguments=arguments) as house:
-        made = Life(house)
+    hook = folder / "hook"
+    hook.write_text(HOOK.replace('"told"', repr(str(folder / "told"))))
+    hook.chmod(0o700)
+    events = [*told_events(), "sign-in.password", "token.refused", "form-refused"]
+    settings = (
+        f"[audit]\nfile = 'audit.log'\ncommand = ['{hook}']\n"
+        f"command_events = {events}\n{RULES}"
+    )
+    port = free_port()
+    with House(
+        folder,
+        settings=settings,
+        workers=2,
+        ports=[port],
+        gate={"origin": [f"http://127.0.0.1:{port}", f"http://localhost:{port}"]},
+        arguments=["--log-level", "debug"],
+    ) as house:
+        made = Lives(house)
         made.live()
         keys = (folder / "gate.keys").read_text().split()
         made.secrets["key of the gate"] = max(keys, key=len)
         yield made
 
 
-def found_in(octets: bytes, life: Life, *, link: bool = True) -> list[str]:
-    """Return the names of the secrets that *octets* give away."""
-    secrets = dict(life.secrets)
-    if link:
-        secrets["link"] = life.link
-    names = []
-    for name, secret in secrets.items():
-        raw = secret if isinstance(secret, bytes) else secret.encode()
-        if any(each in octets for each in spellings(raw)):
-            names.append(name)
-    digits = set(re.findall(rb"(?<!\d)\d{6}(?!\d)", octets))
-    return names + [f"code {code}" for code in life.codes if code.encode() in digits]
+def test_no_secret_is_in_a_line_of_the_audit(lives):
+    lines = (lives.house.folder / "audit.log").read_text()
+    events = {json.loads(line)["event"] for line in lines.splitlines()}
+
+    assert {
+        *("enrollment", "sign-in.password", "sign-in.code", "sign-in.recovery"),
+        *("browser.passed", "hand-off.given", "hand-off.taken", "token-made"),
+        *("token.refused", "request-held", "held-sent", "proof.code"),
+        *("password-changed", "form-refused", "request-refused", "refused"),
+        *("session.forged", "browser.forged", "identity.forged"),
+        *("forward.untrusted", "recovery-renewed", "sign-out"),
+    } <= events
+    assert lives.found_in(lines.encode()) == []
 
 
-def test_no_secret_is_in_the_octets_of_the_state(life):
-    files = sorted(life.house.folder.glob("gate.db*"))
+def test_no_secret_is_on_standard_error_or_in_the_access_log(lives):
+    lines = lives.house.server.stderr
+
+    assert "canary-query=harmless" in lines
+    for name, secret in lives.in_urls.items():
+        assert secret in lines, name
+    assert lives.found_in(lines.encode(), urls=False) == []
+    elsewhere = re.sub(r"/enroll/\S+|[?&]code=[^&\s]+", "its own address", lines)
+    assert lives.found_in(elsewhere.encode()) == []
+
+
+def test_no_secret_is_in_a_url_but_those_for_one_use(lives):
+    visited = [path for path, _ in lives.answers]
+    own = "|".join(re.escape(secret) for secret in lives.in_urls.values())
+    others = [path for path in visited if not re.search(own, path)]
+
+    assert len(others) < len(visited)
+    assert lives.found_in("\n".join(visited).encode(), urls=False) == []
+    assert lives.found_in("\n".join(others).encode()) == []
+
+
+def test_no_secret_is_in_a_page_that_says_what_went_wrong(lives):
+    wrong = [(path, one) for path, one in lives.answers if one.status >= 400]
+
+    assert {one.status for _, one in wrong} >= {400, 401, 403, 413}
+    for path, one in wrong:
+        assert lives.found_in(shown_by(one)) == [], path
+
+
+def test_a_secret_is_shown_where_it_is_given_and_nowhere_else(lives):
+    kept = [name for name in lives.secrets if not name.startswith("cookie")]
+    shown = set()
+    for path, one in lives.answers:
+        page = path.partition("?")[0]
+        found = set(lives.found_in(shown_by(one), urls=False)) & set(kept)
+        if found and found != {"held body"}:
+            shown.add(page)
+    assert shown <= PAGES | {f"/_gate/enroll/{lives.link}"}
+
+    with_body = [path for path, one in lives.answers if BODY in one.text]
+    assert [path.partition("?")[0] for path in with_body] == ["/_gate/held"] * 2
+
+
+def test_no_secret_is_in_a_figure(lives):
+    figures = lives.guest.get("/_gate/metrics").text
+
+    assert 'gate_events_total{event="token-made"} 1.0' in figures
+    assert lives.found_in(figures.encode()) == []
+
+
+def test_no_secret_reaches_the_command_of_the_audit(lives):
+    told = lives.house.folder / "told"
+    wait_until(lambda: "form-refused" in told.read_text(), "the last event")
+    lines = told.read_text().splitlines()
+    events = {json.loads(json.loads(line)["line"])["event"] for line in lines}
+
+    assert {"password-changed", "token-made", "token.refused"} <= events
+    assert lives.found_in(told.read_bytes()) == []
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_no_secret_is_in_what_a_command_prints(lives, words):
+    config = str(lives.house.folder / "gate.toml")
+    done = subprocess.run(
+        [sys.executable, "-m", "totp_gate", "--config", config, *words.split()],
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+    assert lives.found_in(done.stdout + done.stderr) == []
+
+
+def test_no_secret_is_in_the_octets_of_the_state(lives):
+    files = sorted(lives.house.folder.glob("gate.db*"))
 
     assert {"gate.db", "gate.db-wal"} <= {each.name for each in files}
     for each in files:
-        assert found_in(each.read_bytes(), life) == [], each.name
-    life.house.server.stop()
-    assert found_in((life.house.folder / "gate.db").read_bytes(), life) == []
+        assert lives.found_in(each.read_bytes()) == [], each.name
+    lives.house.server.stop()
+    assert lives.found_in((lives.house.folder / "gate.db").read_bytes()) == []
 
 
-def test_no_secret_is_in_a_line_of_the_audit(life):
-    lines = (life.house.folder / "audit.log").read_text()
-    events = [json.loads(line)["event"] for line in lines.splitlines()]
-
-    assert {"enrollment", "sign-in.password", "sign-in.code"} <= set(events)
-    assert found_in(lines.encode(), life) == []
-
-
-def test_no_secret_is_on_standard_error_or_in_the_access_log(life):
-    lines = life.house.server.stderr
-
-    assert "canary-query=harmless" in lines
-    assert life.link in lines
-    assert found_in(lines.encode(), life, link=False) == []
-    elsewhere = lines.replace(f"/_gate/enroll/{life.link}", "its own address")
-    assert found_in(elsewhere.encode(), life) == []
-
-
-def test_no_secret_is_in_a_url_but_that_of_the_link(life):
-    visited = life.guest.visited
-    others = [url for url in visited if url != f"/_gate/enroll/{life.link}"]
-
-    assert len(others) < len(visited)
-    assert found_in("\n".join(visited).encode(), life, link=False) == []
-    assert found_in("\n".join(others).encode(), life) == []
-
-
-def test_a_secret_would_be_found(life):
-    for name, secret in life.secrets.items():
+def test_a_secret_would_be_found(lives):
+    for name, secret in (lives.secrets | lives.in_urls).items():
         raw = secret if isinstance(secret, bytes) else secret.encode()
         for each in spellings(raw):
-            assert name in found_in(b"before " + each + b" after", life)
-    for code in life.codes:
-        assert found_in(f"code={code}".encode(), life) == [f"code {code}"]
+            assert name in lives.found_in(b"before " + each + b" after")
+    for code in lives.codes:
+        assert f"code {code}" in lives.found_in(f"code={code}".encode())
