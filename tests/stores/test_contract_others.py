@@ -230,6 +230,12 @@ class TestBrowsers:
         assert self.rotate(store, "first", "second", **wrong) == "unknown"
         assert store.browsers("alice") == [browser()]
 
+    def test_those_of_everybody_come_newest_first(self, store: Store):
+        store.add_browser(browser("b1", "alice"))
+        store.add_browser(browser("b2", "bob", created=START + 1))
+
+        assert [each.id for each in store.browsers(None)] == ["b2", "b1"]
+
     def test_only_the_owner_forgets_it(self, store: Store):
         for one, user in (("b1", "alice"), ("b2", "alice"), ("b3", "bob")):
             store.add_browser(browser(one, user))

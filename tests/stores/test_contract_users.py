@@ -212,6 +212,112 @@ class TestPasswords:
         assert store.last_revocation() == 0
 
 
+KEYS = ["password:alice", "code:alice", "device:b1", "password:bob", "device:b2"]
+
+
+class TestCountsOfAnAccount:
+    """What strangers and known browsers failed goes with what they failed at."""
+
+    @pytest.fixture(autouse=True)
+    def counted(self, store: Store):
+        store.add_users([ALICE, User(name="bob")])
+        store.add_authenticator(authenticator(), only=False)
+        store.add_link(link())
+        for one, user in (("b1", "alice"), ("b2", "bob")):
+            store.add_browser(browser(one, user))
+        store.begin_attempt(KEYS, now=START, judge=lambda _: None)
+
+    @staticmethod
+    def left(store: Store) -> set[str]:
+        return {each.key for each in store.counts("", at_least=0)}
+
+    @pytest.mark.parametrize(
+        "end",
+        [
+            pytest.param(lambda store: store.remove_user("alice"), id="removed"),
+            pytest.param(lambda s: s.save_password("alice", "x"), id="new password"),
+            pytest.param(
+                lambda store: store.redeem_link(
+                    "l1",
+                    authenticator=authenticator("a2"),
+                    password_hash="x",
+                    now=START,
+                ),
+                id="a link that sets a password",
+            ),
+            pytest.param(
+                lambda store: store.remove_authenticators("alice"), id="all factors"
+            ),
+            pytest.param(
+                lambda store: store.remove_authenticator("alice", "a1", even_last=True),
+                id="the last factor",
+            ),
+        ],
+    )
+    def test_what_begins_anew_begins_without_failures(self, store: Store, end):
+        assert end(store)
+
+        assert self.left(store) == set(KEYS[3:])
+
+    @pytest.mark.parametrize(
+        "end",
+        [
+            pytest.param(lambda s: s.forget_browser("alice", "b1"), id="one"),
+            pytest.param(lambda s: s.forget_browsers("alice"), id="all"),
+            pytest.param(
+                lambda s: s.save_user(User(name="alice", disabled=True)), id="disabled"
+            ),
+            pytest.param(
+                lambda store: store.rotate_browser(
+                    "b1", "alice", shown="?", next="x", now=START, grace=0
+                ),
+                id="a copy",
+            ),
+            pytest.param(
+                lambda s: s.add_browser(browser("b3", created=START + 1), keep=1) or 1,
+                id="too many",
+            ),
+        ],
+    )
+    def test_a_browser_that_is_forgotten_leaves_no_count(self, store: Store, end):
+        assert end(store)
+
+        assert self.left(store) == set(KEYS) - {"device:b1"}
+
+    def test_a_browser_that_has_expired_leaves_no_count(self, store: Store, clock):
+        clock.tick(86_401)
+
+        store.forget_expired(idle_before=0, created_before=0)
+
+        assert self.left(store) == {key for key in KEYS if "device" not in key}
+
+    @pytest.mark.parametrize(
+        "end",
+        [
+            pytest.param(lambda s: s.remove_user("carol"), id="nobody"),
+            pytest.param(lambda s: s.forget_browser("bob", "b1"), id="not theirs"),
+            pytest.param(lambda s: s.renew_hash("alice", "?", "x"), id="another form"),
+            pytest.param(
+                lambda store: store.redeem_link(
+                    "l1", authenticator=authenticator("a2"), password_hash="", now=1e12
+                ),
+                id="a link that is over",
+            ),
+        ],
+    )
+    def test_what_changes_nothing_forgives_nothing(self, store: Store, end):
+        assert not end(store)
+
+        assert self.left(store) == set(KEYS)
+
+    def test_a_link_for_an_authenticator_alone_forgives_nothing(self, store: Store):
+        assert store.redeem_link(
+            "l1", authenticator=authenticator("a2"), password_hash=None, now=START
+        )
+
+        assert self.left(store) == set(KEYS)
+
+
 class TestRemoveUser:
     def test_all_that_is_theirs_goes(self, store: Store):
         store.add_users([ALICE, User(name="bob")])

@@ -32,7 +32,9 @@ from totp_gate.model.people import (
     Revocation,
     Session,
     User,
+    account_keys,
     canonical_name,
+    device_key,
 )
 
 __all__ = [
@@ -58,5 +60,7 @@ __all__ = [
     "Session",
     "Subject",
     "User",
+    "account_keys",
     "canonical_name",
+    "device_key",
 ]

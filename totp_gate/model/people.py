@@ -239,6 +239,16 @@ class Count:
     since: float = 0.0
 
 
+def account_keys(user: str) -> tuple[str, str]:
+    """Return under what strangers' wrong passwords and wrong codes are counted."""
+    return f"password:{user}", f"code:{user}"
+
+
+def device_key(series: str) -> str:
+    """Return under what the failures of a known browser are counted."""
+    return f"device:{series}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Something that happened to an account, for its owner and its administrator."""

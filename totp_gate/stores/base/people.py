@@ -53,7 +53,8 @@ class UserRecords(Protocol):
     def save_password(self, name: str, password_hash: str, *, keep: str = "") -> bool:
         """Set another password; False: no such user. Felt by all sessions (feed).
 
-        The user gets a new ``credential``; their sessions and trusted browsers end.
+        The user gets a new ``credential``; their sessions and known browsers end, and
+        failures counted under ``model.account_keys`` are forgotten.
 
         Args:
             name: canonical name.
@@ -70,7 +71,10 @@ class UserRecords(Protocol):
         ...
 
     def remove_user(self, name: str) -> bool:
-        """Remove the user and all that is theirs (not counts); False: no such user."""
+        """Remove the user and all that is theirs; False: no such user.
+
+        What was counted of their failures goes too (``model.account_keys``).
+        """
         ...
 
 
@@ -98,13 +102,18 @@ class AuthenticatorRecords(Protocol):
     def remove_authenticator(self, user: str, id: str, *, even_last: bool) -> bool:
         """Remove it and forget trusted browsers; False: not theirs, or the last one.
 
-        The last one (*even_last*) takes the recovery codes along. A removed one accepts
-        nothing any more, whoever is judging its code at that moment.
+        The last one (*even_last*) takes along what ``remove_authenticators`` does. A
+        removed one accepts nothing any more, whoever is judging its code at that
+        moment.
         """
         ...
 
     def remove_authenticators(self, user: str) -> int:
-        """Remove all of *user* (and recovery codes, trusted browsers); how many."""
+        """Remove all of *user*; how many.
+
+        Recovery codes and known browsers go too, and the failures counted under
+        ``model.account_keys``: who begins anew does not begin locked out.
+        """
         ...
 
     def replace_sealed(self, id: str, old: str, new: str) -> bool:
@@ -163,8 +172,7 @@ class LinkRecords(Protocol):
 
         All or nothing, and one winner: False where the link was used, has expired, is
         not for the authenticator's user, or (with a hash) its user is gone; then
-        nothing changed. Where a hash is given, the sessions and trusted browsers of the
-        user end, as with ``save_password``.
+        nothing changed. Where a hash is given, what ends with ``save_password`` ends.
         """
         ...
 
@@ -186,14 +194,17 @@ class RecoveryRecords(Protocol):
 
 
 class BrowserRecords(Protocol):
-    """Trusted browsers."""
+    """Known browsers, some of them trusted.
+
+    However a series ends, what is counted under its ``model.device_key`` goes with it.
+    """
 
     def add_browser(self, browser: Browser, *, keep: int = 20) -> None:
         """Keep a new series, and at most *keep* of that user's newest."""
         ...
 
-    def browsers(self, user: str) -> list[Browser]:
-        """Return the user's trusted browsers, newest first."""
+    def browsers(self, user: str | None) -> list[Browser]:
+        """Return the known browsers of *user* (of everybody: None), newest first."""
         ...
 
     def rotate_browser(

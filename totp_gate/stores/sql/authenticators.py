@@ -11,11 +11,16 @@ from typing import Any
 
 from sqlalchemy import Row, delete, exists, func, insert, select, update
 
-from totp_gate.model import Authenticator
+from totp_gate.model import Authenticator, account_keys
 from totp_gate.stores.schema import authenticators, recovery, steps
 from totp_gate.stores.sql import dialect
 from totp_gate.stores.sql.database import Writing
-from totp_gate.stores.sql.part import Part, forget_browsers_of, values
+from totp_gate.stores.sql.part import (
+    Part,
+    forget_browsers_of,
+    forget_counts,
+    values,
+)
 
 _DEAD = 2**62
 _WITH_STEPS = select(
@@ -78,7 +83,7 @@ class AuthenticatorPart(Part):
         return True
 
     def remove_authenticators(self, user: str) -> int:
-        """Remove all of *user* (and recovery codes, trusted browsers); how many."""
+        """Remove all of *user*, and what goes with the last one; how many."""
         with self._write() as writing:
             dialect.lock(writing.connection, lock_of(user))
             return remove_factors_of(writing, user)
@@ -123,7 +128,10 @@ def add_factor(writing: Writing, authenticator: Authenticator) -> None:
 
 
 def remove_factors_of(writing: Writing, user: str) -> int:
-    """Remove authenticators, recovery codes and trusted browsers; how many of first."""
+    """Remove authenticators and all that goes with the last; how many there were.
+
+    These are recovery codes, known browsers, and what was guessed at all of it.
+    """
     table = authenticators
     connection = writing.connection
     gone = connection.execute(
@@ -133,6 +141,7 @@ def remove_factors_of(writing: Writing, user: str) -> int:
         _bury(writing, row.id)
     connection.execute(delete(recovery).where(recovery.c.user == user))
     forget_browsers_of(writing, user)
+    forget_counts(writing, account_keys(user))
     return len(gone)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import insert, select, update
 
 from totp_gate.model import Browser
 from totp_gate.stores.base import Rotation
 from totp_gate.stores.schema import browsers
 from totp_gate.stores.sql import dialect
-from totp_gate.stores.sql.part import Part, forget_browsers_of, values
+from totp_gate.stores.sql.part import Part, end_series, forget_browsers_of, values
 
 
 class BrowserPart(Part):
@@ -24,21 +24,16 @@ class BrowserPart(Part):
             .limit(keep)
         )
         with self._write() as writing:
-            connection = writing.connection
-            connection.execute(insert(browsers).values(values(browsers, browser)))
-            connection.execute(
-                delete(browsers).where(
-                    mine, browsers.c.id.not_in(newest), browsers.c.id != browser.id
-                )
-            )
+            added = insert(browsers).values(values(browsers, browser))
+            writing.connection.execute(added)
+            others = browsers.c.id != browser.id
+            end_series(writing, mine, browsers.c.id.not_in(newest), others)
 
-    def browsers(self, user: str) -> list[Browser]:
-        """Return the user's trusted browsers, newest first."""
-        wanted = (
-            select(browsers)
-            .where(browsers.c.user == user)
-            .order_by(browsers.c.created.desc(), browsers.c.id)
-        )
+    def browsers(self, user: str | None) -> list[Browser]:
+        """Return the known browsers of *user* (of everybody: None), newest first."""
+        wanted = select(browsers).order_by(browsers.c.created.desc(), browsers.c.id)
+        if user is not None:
+            wanted = wanted.where(browsers.c.user == user)
         with self._read() as connection:
             return [Browser(**row._mapping) for row in connection.execute(wanted)]
 
@@ -66,16 +61,13 @@ class BrowserPart(Part):
                 return "rotated"
             if shown and shown == row.previous and now - row.rotated < grace:
                 return "grace"
-            connection.execute(delete(browsers).where(this))
+            end_series(writing, this)
             return "replayed"
 
     def forget_browser(self, user: str, id: str) -> bool:
         """Delete one series; False: not theirs."""
         with self._write() as writing:
-            gone = writing.connection.execute(
-                delete(browsers).where(browsers.c.id == id, browsers.c.user == user)
-            )
-            return gone.rowcount > 0
+            return end_series(writing, browsers.c.id == id, browsers.c.user == user) > 0
 
     def forget_browsers(self, user: str) -> int:
         """Delete all series of *user*; how many."""

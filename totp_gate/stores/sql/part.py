@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Table, delete, update
+from sqlalchemy import ColumnElement, Table, delete, update
 
+from totp_gate.model import account_keys, device_key
 from totp_gate.stores import schema
 from totp_gate.stores.sql.database import Database, Writing
 
@@ -35,7 +37,8 @@ def change_password_of(
 ) -> bool:
     """Set another password and end what began with the old one; False: no such user.
 
-    The session *keep* goes on. The caller announces it.
+    The session *keep* goes on, and what strangers guessed at the old one counts no
+    more. The caller announces it.
     """
     users, sessions = schema.users.c, schema.sessions.c
     credential = new_credential()
@@ -48,6 +51,7 @@ def change_password_of(
         return False
     end_sessions_of(writing, user, keep=keep)
     forget_browsers_of(writing, user)
+    forget_counts(writing, account_keys(user))
     writing.connection.execute(
         update(schema.sessions)
         .where(sessions.user == user)
@@ -66,10 +70,24 @@ def end_sessions_of(writing: Writing, user: str, *, keep: str = "") -> int:
 
 
 def forget_browsers_of(writing: Writing, user: str) -> int:
-    """Delete the trusted browsers of *user*; how many."""
+    """Delete the known browsers of *user*; how many."""
+    return end_series(writing, schema.browsers.c.user == user)
+
+
+def end_series(writing: Writing, *which: ColumnElement[bool]) -> int:
+    """Delete those known browsers, and what they failed; how many."""
     table = schema.browsers
-    gone = writing.connection.execute(delete(table).where(table.c.user == user))
-    return gone.rowcount
+    ended = delete(table).where(*which).returning(table.c.id)
+    series = writing.connection.scalars(ended).all()
+    forget_counts(writing, map(device_key, series))
+    return len(series)
+
+
+def forget_counts(writing: Writing, keys: Iterable[str]) -> None:
+    """Delete what is counted under *keys*."""
+    counts, which = schema.counts, list(keys)
+    if which:
+        writing.connection.execute(delete(counts).where(counts.c.key.in_(which)))
 
 
 def forget_links_of(writing: Writing, user: str) -> int:

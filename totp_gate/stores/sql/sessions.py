@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, bindparam, case, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    Column,
+    Row,
+    Select,
+    Table,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from totp_gate.model import Revocation, Session
 from totp_gate.stores.schema import browsers, feed, handoffs, links, meta, sessions
 from totp_gate.stores.sql import dialect
 from totp_gate.stores.sql.database import Writing
-from totp_gate.stores.sql.part import Part, end_sessions_of, values
+from totp_gate.stores.sql.part import Part, end_series, end_sessions_of, values
 
 FEED_KEPT = 2 * 3600.0
 """Seconds a line of the feed is kept; an hour is promised, clocks differ."""
@@ -126,14 +139,14 @@ class SessionPart(Part):
             forgotten = gone.rowcount
             for table, key, kept in (
                 (links, links.c.digest, LINK_KEPT),
-                (browsers, browsers.c.id, 0.0),
                 (handoffs, handoffs.c.digest, 0.0),
             ):
-                old = select(key).where(table.c.expires < writing.at - kept)
-                dead = old.limit(AT_ONCE)
+                dead = _expired(table, key, before=writing.at - kept)
                 forgotten += connection.execute(
                     delete(table).where(key.in_(dead))
                 ).rowcount
+            dead = _expired(browsers, browsers.c.id, before=writing.at)
+            forgotten += end_series(writing, browsers.c.id.in_(dead))
             forgotten += _shorten_feed(writing)
         return forgotten
 
@@ -175,6 +188,11 @@ def _end_oldest(writing: Writing, user: str, *, keep: int) -> list[str]:
     for each in ids:
         writing.connection.execute(delete(sessions).where(sessions.c.id == each))
     return ids
+
+
+def _expired(table: Table, key: Column[str], *, before: float) -> Select[str]:
+    """Return what selects the keys of rows of *table* that are over."""
+    return select(key).where(table.c.expires < before).limit(AT_ONCE)
 
 
 def _shorten_feed(writing: Writing) -> int:
