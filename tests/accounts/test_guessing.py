@@ -13,6 +13,7 @@ from totp_gate.accounts.guessing import (
 )
 from totp_gate.core import throttle
 from totp_gate.errors import Overloaded
+from totp_gate.model import Browser
 from totp_gate.stores.sql import open_store
 
 NOW = 1_700_000_000.0
@@ -125,9 +126,19 @@ def test_an_attempt_that_is_judged_stays_counted(guessing, store):
             id="a complete sign-in forgives both",
         ),
         pytest.param(
-            lambda guessing: guessing.password_succeeded("alice"),
+            lambda guessing: guessing.password_succeeded("alice", STRANGER),
             (0, 3),
             id="a password alone forgives passwords",
+        ),
+        pytest.param(
+            lambda guessing: guessing.succeeded("alice", KNOWN),
+            (2, 3),
+            id="a complete sign-in of a known browser forgives strangers nothing",
+        ),
+        pytest.param(
+            lambda guessing: guessing.password_succeeded("alice", KNOWN),
+            (2, 3),
+            id="nor does its password alone",
         ),
         pytest.param(
             lambda guessing: guessing.unlock("alice"),
@@ -196,9 +207,11 @@ def test_an_address_that_fails_now_and_then_saves_up_nothing(store, forget_after
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["a user", "nobody"])
-def test_a_name_is_forgotten_after_a_day_whether_somebody_has_it_or_not(
-    guessing, known
+def test_where_it_never_ends_a_name_is_forgotten_after_a_day_whoever_has_it(
+    store, known
 ):
+    params = throttle.Guessing(password=throttle.Backoff(free=5, first=4))
+    guessing = Guessing(store=store, params=params, key=b"k" * 32)
     fail(guessing, 6, known=known)
 
     almost = fail(guessing, 2, known=known, now=NOW + 86_399, visitor=OTHER)
@@ -211,12 +224,53 @@ def test_a_name_is_forgotten_after_a_day_whether_somebody_has_it_or_not(
     assert [isinstance(one, Attempt) for one in later] == [True] * 6 + [False]
 
 
-def test_wrong_codes_are_never_forgotten(guessing, store):
-    fail(guessing, 1, kind="code")
+@pytest.mark.parametrize(
+    ("kind", "known"),
+    [
+        pytest.param("code", True, id="codes"),
+        pytest.param("password", True, id="passwords of a user"),
+        pytest.param("password", False, id="passwords of nobody"),
+    ],
+)
+def test_what_ends_for_good_is_never_forgotten(store, kind, known):
+    for year in range(3):  # a new process tidies up with its first attempt
+        guessing = Guessing(store=store, params=throttle.Guessing(), key=b"k" * 32)
+        fail(guessing, 1, kind=kind, known=known, now=NOW + year * 365 * 86_400)
 
-    fail(guessing, 1, kind="code", now=NOW + 365 * 86_400)
+    counted = store.counts(f"{kind}:", at_least=1)
+    assert [each.failures for each in counted] == [3]
 
-    assert store.count("code:alice").failures == 2
+
+@pytest.mark.parametrize("known", [True, False], ids=["a user", "nobody"])
+def test_passwords_end_for_good_after_the_hundredth_whoever_has_the_name(
+    guessing, known
+):
+    now, attempts = NOW, []
+    for _ in range(100):
+        now += 900
+        attempts.append(fail(guessing, 1, known=known, now=now))
+    assert [each.last for each in attempts] == [False] * 99 + [True]
+
+    wait = fail(guessing, 1, known=known, now=now + 365 * 86_400, visitor=OTHER)
+
+    assert wait == Wait(LONGEST_WAIT, hard=True)
+    assert isinstance(fail(guessing, 1, visitor=KNOWN, now=now), Attempt)
+    assert guessing.stopped() == (["alice"] if known else [])
+
+
+def test_the_last_attempt_that_was_right_is_not_the_last(guessing):
+    now = NOW
+    for _ in range(99):
+        now += 3600
+        fail(guessing, 1, kind="code", now=now)
+
+    for _ in range(2):
+        now += 3600
+        attempt = fail(guessing, 1, kind="code", now=now)
+        assert attempt.last
+        attempt.was_right()
+
+    assert guessing.stopped() == []
 
 
 def test_a_clock_that_was_set_back_keeps_nobody_waiting_for_it(guessing):
@@ -269,6 +323,18 @@ class TestKnownBrowsers:
         assert store.count("password:alice").failures == 0
         assert store.count("device:f00d").failures == 100
 
+    def test_and_as_one_it_forgives_strangers_and_itself(self, guessing, store):
+        now = NOW
+        for _ in range(100):
+            now += 900
+            fail(guessing, 1, visitor=KNOWN, now=now)
+        fail(guessing, 3, visitor=KNOWN, now=now)
+
+        guessing.succeeded("alice", KNOWN)
+
+        assert store.counts("password:", at_least=1) == []
+        assert store.counts("device:", at_least=1) == []
+
 
 class TestUnknownNames:
     def test_they_wait_like_known_ones(self, guessing):
@@ -319,6 +385,48 @@ def test_who_has_to_wait_is_told_per_step(guessing):
     assert guessing.waits("alice", now=NOW) == {"password": Wait(4)}
 
 
+class TestWhatAnAdministratorSeesOfKnownBrowsers:
+    @pytest.fixture(autouse=True)
+    def known(self, store):
+        for series, user in (("f00d", "alice"), ("beef", "bob")):
+            store.add_browser(
+                Browser(
+                    id=series,
+                    user=user,
+                    current="x",
+                    rotated=NOW,
+                    created=NOW,
+                    expires=NOW + 86_400,
+                )
+            )
+
+    def test_who_waits_in_one_is_listed_with_the_wait(self, guessing):
+        fail(guessing, 12, visitor=KNOWN)
+
+        assert guessing.locked(now=NOW) == ["alice"]
+        assert guessing.waits("alice", now=NOW) == {"browser": Wait(4)}
+        assert guessing.waits("bob", now=NOW) == {}
+
+    def test_one_at_its_end_waits_as_a_stranger_does(self, guessing):
+        now = NOW
+        for _ in range(100):
+            now += 900
+            fail(guessing, 1, visitor=KNOWN, now=now)
+
+        assert guessing.locked(now=now) == []
+        assert guessing.waits("alice", now=now) == {}
+
+    def test_unlocking_forgives_it_too_and_nobody_elses(self, guessing, store):
+        fail(guessing, 12, visitor=KNOWN)
+        fail(guessing, 12, name="bob", visitor=Visitor(device="beef"))
+
+        assert guessing.unlock("alice")
+
+        assert guessing.locked(now=NOW) == ["bob"]
+        assert store.count("device:f00d").failures == 0
+        assert not guessing.unlock("alice")
+
+
 def test_of_many_at_once_no_more_are_judged_than_the_budget_allows(tmp_path):
     store = open_store(f"sqlite:///{tmp_path / 'gate.db'}", now=lambda: NOW)
     guessing = Guessing(store=store, params=throttle.Guessing(), key=b"k" * 32)
@@ -327,3 +435,15 @@ def test_of_many_at_once_no_more_are_judged_than_the_budget_allows(tmp_path):
     store.close()
 
     assert sum(isinstance(one, Attempt) for one in answers) == 5
+
+
+def test_of_many_at_once_one_is_the_last(tmp_path):
+    store = open_store(f"sqlite:///{tmp_path / 'gate.db'}", now=lambda: NOW)
+    params = throttle.Guessing(code=throttle.Backoff(free=8, hard=9))
+    guessing = Guessing(store=store, params=params, key=b"k" * 32)
+
+    answers = at_once([lambda: fail(guessing, 1, kind="code")] * 20)
+    store.close()
+
+    attempts = [one for one in answers if isinstance(one, Attempt)]
+    assert sorted(one.last for one in attempts) == [False] * 8 + [True]

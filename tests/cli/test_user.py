@@ -13,7 +13,7 @@ from tests.cli.conftest import PASSWORD, Terminal
 from totp_gate.accounts.guessing import Visitor
 from totp_gate.core.passwords import Passwords, Profile
 from totp_gate.core.signing import digest
-from totp_gate.model import Session, User
+from totp_gate.model import Browser, Session, User
 from totp_gate.telemetry.inventory import EVENTS
 from totp_gate.testing import write_settings
 
@@ -506,3 +506,45 @@ def test_who_has_to_wait_is_listed_alone(terminal: Terminal):
     listed = terminal.json("user", "list", "--locked")
 
     assert [one["name"] for one in listed] == ["bob"]
+
+
+def test_who_locked_their_own_browser_is_listed_and_unlocked(alice: Terminal):
+    accounts, now = alice.open(), alice.clock()
+    accounts.store.add_browser(
+        Browser(
+            id="f00d",
+            user="alice",
+            current="x",
+            rotated=now,
+            created=now,
+            expires=now + 86_400,
+        )
+    )
+    for _ in range(11):
+        accounts.guessing.begin(
+            "code", "alice", Visitor(device="f00d"), known=True, now=now
+        )
+    accounts.store.close()
+
+    listed = alice.json("user", "list", "--locked")
+    assert [one["name"] for one in listed] == ["alice"]
+    assert alice.json("user", "show", "alice")["waits"] == {"browser": 4}
+    assert "waits: browser 4 s" in alice.do("user", "show", "alice")
+
+    assert "forgiven" in alice.do("user", "unlock", "alice")
+    assert alice.json("user", "list", "--locked") == []
+
+
+def test_a_lock_without_end_is_shown_as_one(alice: Terminal):
+    accounts = alice.open()
+    for number in range(100):
+        alice.clock.tick(900)
+        visitor = Visitor(address=f"192.0.2.{number}")
+        accounts.guessing.begin(
+            "password", "alice", visitor, known=True, now=alice.clock()
+        )
+    accounts.store.close()
+    alice.clock.tick(30 * 86_400)
+
+    assert alice.json("user", "show", "alice")["waits"] == {"password": None}
+    assert "waits: password until unlocked" in alice.do("user", "show", "alice")

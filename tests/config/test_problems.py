@@ -178,6 +178,8 @@ OTHER_CASES = [
     bad("no workers", SERVER + "workers = 0", "server.workers (line 4)", "1 to 256"),
     bad("a fraction of a worker", SERVER + "workers = 1.5", "server.workers (line 4)", "whole number"),
     bad("a foreign worker", SERVER + 'worker_class = "tornado"', "server.worker_class (line 4)", "'gevent'"),
+    bad("an end above what NIST allows", GATE + "[throttle]\npassword_most = 101", "throttle.password_most (line 4)", "NIST"),
+    bad("an end before the first wait", GATE + "[throttle]\npassword_most = 5", "throttle.password_most (line 4)", "above password_free"),
     bad("threads of a gevent worker", SERVER + 'worker_class = "gevent"\nthreads = 4', "server.threads (line 5)", "remove it"),
     bad("a table that does not exist", GATE + "[cache]\nfree = 3", "cache (line 3)", "remove it"),
     bad("a misspelt table", GATE + '[sesion]\nidle = "1h"', "sesion (line 3)", "did you mean session?"),

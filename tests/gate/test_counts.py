@@ -9,8 +9,9 @@ import pytest
 
 from tests.accounts.crowd import at_once
 from tests.applications import echo
+from totp_gate.accounts.guessing import Visitor
 from totp_gate.errors import StoreUnavailable
-from totp_gate.testing import Clock, Installation
+from totp_gate.testing import Clock, Installation, write_settings
 from totp_gate.web.status import READY_EVERY
 
 STRANGER = {"REMOTE_ADDR": "203.0.113.9"}
@@ -72,6 +73,45 @@ def test_a_gate_that_cannot_ask_its_store_is_closed(installation, browser, monke
         counted = change(installation, lambda: browser.get("/"))
 
     assert counted == {"closed": 1}
+
+
+HASH = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$" + "A" * 43
+IN_FILE = f"[[users]]\nname = 'carol'\npassword_hash = '{HASH}'\n"
+
+
+def test_accounts_are_locked_while_there_are_such(tmp_path):
+    house = Installation(echo, tmp_path, IN_FILE)
+    house.add_user("alice")
+
+    def locked():
+        text = house.client().get("/_gate/metrics").text
+        return re.search(r"^gate_locked_accounts (\S+)$", text, re.MULTILINE)[1]
+
+    for kind, name in (
+        ("password", "alice"),
+        ("code", "alice"),
+        ("password", "carol"),
+        ("password", "nobody"),
+    ):
+        for number in range(100):
+            house.clock.tick(3600)
+            house.accounts.guessing.begin(
+                kind,
+                name,
+                Visitor(address=f"192.0.2.{number}"),
+                known=name != "nobody",
+                now=house.clock(),
+            )
+    assert locked() == "2.0"
+
+    house.accounts.store.remove_user("alice")
+    assert locked() == "1.0"
+    house.sign_in(house.add_user("alice"))
+
+    write_settings(tmp_path)
+    house.restart()
+    assert locked() == "0.0"
+    house.accounts.store.close()
 
 
 def test_sign_ins_sessions_and_the_store_are_in_the_figures(installation, alice):

@@ -57,6 +57,7 @@ def audit_log():
     audit.sign_in(here, "code", "failure", user="alice")
     audit.event(here, "refused", "failure", rule="admin")
     audit.event(here, "form-refused", "failure")
+    audit.event(here, "account-locked", "failure", user="alice", detail="code")
     audit.trouble({}, "closed", "sign-in.code failure 203.0.113.66")
     audit.sign_in(Occasion(now=NOON, address="unix"), "code", "failure", user="bob")
     return lines.written, [*failed, "2001:db8::1"]

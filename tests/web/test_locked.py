@@ -18,11 +18,13 @@ from tests.web.forms import (
     press,
     type_password,
 )
+from totp_gate.app.furnishing import pages_of
 from totp_gate.core import otp
 from totp_gate.errors import StoreUnavailable
 from totp_gate.telemetry.audit import Occasion
 from totp_gate.telemetry.inventory import MOST_ALIKE
 from totp_gate.testing import Installation, Person
+from totp_gate.web.trouble import Trouble
 
 SECRETS = re.compile(r'(name="csrf_token" value=")[^"]+|[0-9a-f]{12}')
 JSON = {"Accept": "application/json"}
@@ -81,10 +83,14 @@ def test_from_a_thousand_addresses_nobody_learns_who_exists_nor_keeps_her_out(
 ):
     guesser = Guesser(installation)
     seen = {"alice": [], NOBODY: []}
-    for _ in range(ADDRESSES // 2):
+    for number in range(ADDRESSES // 2):
         for name, looks in seen.items():
             looks.append(guesser.guess(name))
         installation.clock.tick(1.5)
+        if number % 200 == 100:  # while both have to wait
+            assert looks[-1][0] == 429
+            press(browser, "/_gate/logout", "/_gate/logout")
+            assert is_in(installation.sign_in(alice, browser))
 
     assert guesser.number == ADDRESSES
     statuses = [each[0] for each in seen["alice"]]
@@ -98,6 +104,177 @@ def test_from_a_thousand_addresses_nobody_learns_who_exists_nor_keeps_her_out(
     press(browser, "/_gate/logout", "/_gate/logout")
     assert not is_in(browser)
     assert is_in(installation.sign_in(alice, browser))
+
+
+STOP = 100
+
+
+def stop(house, *names):
+    """Guess at *names* in turn until there is no end to the waits; what was seen."""
+    seen = {name: [] for name in names}
+    guesser = Guesser(house)
+    for _ in range(STOP):
+        house.clock.tick(900)
+        guesser.open_form()
+        for name, looks in seen.items():
+            looks.append(guesser.guess(name))
+    assert all(look[0] == 401 for looks in seen.values() for look in looks)
+    return seen
+
+
+class TestTheEnd:
+    """Strangers have guessed a hundred times in a row."""
+
+    @pytest.mark.parametrize("accept", [{}, {"headers": JSON}], ids=["page", "JSON"])
+    def test_it_comes_alike_whoever_has_the_name_and_whatever_is_typed(
+        self, installation, alice, accept
+    ):
+        seen = stop(installation, "alice", NOBODY)
+        assert seen["alice"] == seen[NOBODY]
+
+        installation.clock.tick(40 * 86_400)
+        installation.restart()
+        guesser = Guesser(installation)
+        ends = [
+            guesser.guess(name, password, **accept)
+            for name in ("alice", NOBODY)
+            for password in (RIGHT, WRONG, "")
+        ]
+
+        assert ends == [ends[0]] * 6
+        status, text, headers, _ = ends[0]
+        assert status == 429
+        assert "waiting does not help" in text
+        assert "ask whoever looks after" in text
+        assert "Try again in" not in text
+        assert "Retry-After" not in dict(headers)
+
+    def test_a_known_browser_stays_in_and_forgives_strangers_nothing(
+        self, installation, alice, browser
+    ):
+        stop(installation, "alice")  # takes a day, in which her session ends
+
+        assert is_in(installation.sign_in(alice, browser))
+
+        assert Guesser(installation).guess("alice", RIGHT)[0] == 429
+
+    def test_a_password_that_its_owner_changes_in_one_opens_the_account(
+        self, installation, alice, browser
+    ):
+        stop(installation, "alice")
+        installation.sign_in(alice, browser)
+        new = "something else entirely"
+        installation.clock.tick(30)
+        page = "/_gate/account/password"
+        changed = press(
+            browser,
+            page,
+            page,
+            current_password=alice.password,
+            password=new,
+            password_again=new,
+            code=installation.code(alice),
+        )
+        assert changed.status_code == 303
+
+        again = Person("alice", new, alice.seed)
+        assert is_in(installation.sign_in(again))
+
+    def test_and_the_browser_stays_known_whatever_strangers_do_then(
+        self, installation, alice, browser
+    ):
+        self.test_a_password_that_its_owner_changes_in_one_opens_the_account(
+            installation, alice, browser
+        )
+        stop(installation, "alice")
+
+        again = Person("alice", "something else entirely", alice.seed)
+        assert is_in(installation.sign_in(again, browser))
+
+    def test_unlocking_opens_it(self, installation, alice):
+        stop(installation, "alice")
+
+        assert installation.accounts.guessing.unlock("alice")
+
+        assert is_in(installation.sign_in(alice))
+
+    def test_it_is_told_once_at_the_moment_it_is_reached(self, lines):
+        lines.add_user("alice")
+        stop(lines, "alice", NOBODY)
+        for name in ("alice", NOBODY):
+            Guesser(lines).guess(name)
+
+        said = [
+            (line["outcome"], line.get("user"), line["detail"])
+            for line in lines.lines()
+            if line["event"] == "account-locked"
+        ]
+        assert said == [
+            ("failure", "alice", "password"),
+            ("failure", None, "password"),
+        ]
+        assert events_of(lines).count(("account-locked", "failure")) == 1
+
+    def test_it_is_told_of_codes_and_the_owner_reads_it(
+        self, installation, alice, browser
+    ):
+        for number in range(STOP):
+            installation.clock.tick(3600)
+            thief, place = half_way(installation, alice, number)
+            form = form_on(thief.get(CODE).text, CODE)
+            wrong = thief.post(
+                CODE, data=form.fields | {"code": "000000"}, environ_base=place
+            )
+            assert wrong.status_code == 401
+        assert events_of(installation).count(("account-locked", "failure")) == 1
+
+        thief, place = half_way(installation, alice, STOP)
+        form = form_on(thief.get(CODE).text, CODE)
+        code = {"code": installation.code(alice)}
+        shut = thief.post(CODE, data=form.fields | code, environ_base=place)
+        assert shut.status_code == 429
+        assert "waiting does not help" in shut.text
+
+        type_password(browser, alice)
+        assert "closed to new browsers" in browser.get(CODE).text
+
+    def test_whoever_lost_everything_begins_anew(self, installation, alice):
+        for number in range(STOP):
+            installation.clock.tick(3600)
+            thief, place = half_way(installation, alice, number)
+            form = form_on(thief.get(CODE).text, CODE)
+            thief.post(CODE, data=form.fields | {"code": "000000"}, environ_base=place)
+        accounts = installation.accounts
+        assert accounts.guessing.stopped() == ["alice"]
+
+        accounts.store.remove_authenticators("alice")
+        secret, _ = accounts.enrollment.make_link(
+            "alice", "authenticator", now=installation.clock()
+        )
+        new = installation.client()
+        page = f"/_gate/enroll/{secret}"
+        shown = new.post(page, data=form_on(new.get(page).text, page).fields)
+        _, again = connect(installation, new, shown, alice)
+
+        assert is_in(installation.sign_in(again))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        pytest.param(99, "99 seconds", id="seconds"),
+        pytest.param(7200, "about 120 minutes", id="two hours"),
+        pytest.param(7201, "about 3 hours", id="more than two hours"),
+        pytest.param(86_400, "about 24 hours", id="a day"),
+    ],
+)
+def test_a_wait_is_told_in_numbers_people_use(installation, seconds, said):
+    trouble = Trouble(pages_of(installation.accounts.config))
+    environ = {"HTTP_ACCEPT": "text/html", "REQUEST_METHOD": "GET"}
+
+    answer = trouble.answer(environ, 429, retry_after=seconds)
+
+    assert f"Try again in {said}." in answer.get_data(as_text=True)
 
 
 class TestNewBrowserOfHers:

@@ -6,23 +6,25 @@ forgiven if it was right. However many arrive at once, on however many workers, 
 are judged than the budget allows. Passwords and codes have counts of their own: a right
 password alone forgives nothing of the codes, only a complete sign-in does.
 
-Names nobody has are counted like others, under a digest, in a table that stays small,
-and what is forgotten after a day of rest is forgotten of everybody's name. A
-browser that has signed the user in before has a count of its own: strangers cannot lock
-it out, and it can lock out nobody else (OWASP, device cookies). When it has failed too
-often it is a stranger again.
+Names nobody has are counted like others, under a digest, in a table that stays small.
+
+A browser that has signed the user in before has a count of its own: strangers cannot
+lock it out, and it can lock out nobody else (OWASP, device cookies). Nor does it
+forgive strangers anything: they would see a wait end when somebody signs in, and so
+learn that there is such a user, and guess anew every day. When it has failed too often
+it is a stranger again.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Literal, Self
 
 from totp_gate.core import throttle
-from totp_gate.model import Count
+from totp_gate.model import Count, account_keys, device_key
 from totp_gate.stores.base import Store
 
 Kind = Literal["password", "code"]
@@ -52,7 +54,8 @@ class Wait:
 
     Attributes:
         seconds: after which another makes sense.
-        hard: only an administrator (or a known browser) can end this.
+        hard: another never makes sense: only an administrator or a known browser can
+            end this.
         known: whether there is such a user; for the audit, never for the page.
     """
 
@@ -66,11 +69,18 @@ class Attempt:
 
     As a context manager it takes itself back when judging it broke down, since then
     nobody guessed.
+
+    Attributes:
+        last: if it is wrong, strangers have no other at this account. Of any number of
+            attempts at once, one is the last.
     """
 
-    def __init__(self, store: Store, keys: Sequence[str]) -> None:
+    def __init__(
+        self, store: Store, keys: Sequence[str], *, last: bool = False
+    ) -> None:
         self._store = store
         self._keys = keys
+        self.last = last
 
     def was_right(self) -> None:
         """Take this one attempt back."""
@@ -119,10 +129,18 @@ class Guessing:
             StoreUnavailable: nothing was counted, and nothing may be judged.
         """
         keys = self._keys(kind, name, visitor, known=known)
+        before = 0
+
+        def judge(count: Count) -> float | None:
+            nonlocal before
+            if count.key.startswith(f"{kind}:"):
+                before = count.failures
+            return self._judge(count, now)
+
         wait = self._store.begin_attempt(
             keys,
             now=now,
-            judge=lambda count: self._judge(count, now),
+            judge=judge,
             is_over=lambda count: self._is_over(count, now),
         )
         self._bound(now)
@@ -130,63 +148,104 @@ class Guessing:
             stranger = replace(visitor, device="")
             return self.begin(kind, name, stranger, known=known, now=now)
         if wait is None:
-            return Attempt(self._store, keys)
-        return Wait(
-            seconds=int(min(max(1, math.ceil(min(wait, LONGEST_WAIT))), LONGEST_WAIT)),
-            hard=math.isinf(wait),
-            known=known,
-        )
+            last = before + 1 == self._params.budget(kind).hard
+            return Attempt(self._store, keys, last=last)
+        return replace(_as_wait(wait), known=known)
 
     def succeeded(self, name: str, visitor: Visitor) -> None:
-        """Clear the counts of a user who has signed in completely."""
-        keys = [f"password:{name}", f"code:{name}"]
-        if visitor.device:
-            keys += [f"device:{visitor.device}"]
-        self._store.forgive(keys, one=False)
+        """Clear the counts of whoever has signed in completely.
 
-    def password_succeeded(self, name: str) -> None:
+        A stranger's of the account; a known browser's its own and no other.
+        """
+        keys = () if self._is_known(visitor) else account_keys(name)
+        own = (device_key(visitor.device),) if visitor.device else ()
+        self._store.forgive([*keys, *own], one=False)
+
+    def password_succeeded(self, name: str, visitor: Visitor) -> None:
         """Clear the count of wrong passwords of a user whose password is enough.
 
         Nothing else: who has only the password may not begin anew to guess codes, and a
         browser that is known counts both together.
         """
-        self._store.forgive([f"password:{name}"], one=False)
+        if not self._is_known(visitor):
+            password, _ = account_keys(name)
+            self._store.forgive([password], one=False)
 
     def unlock(self, name: str) -> bool:
-        """Clear the counts of *name*; False: there were none."""
-        keys = [f"password:{name}", f"code:{name}"]
+        """Clear the counts of *name* and of browsers known to it; False: none there."""
+        known = [device_key(each.id) for each in self._store.browsers(name)]
+        keys = [*account_keys(name), *known]
         counted = any(self._store.count(key).failures for key in keys)
         self._store.forgive(keys, one=False)
         return counted
 
     def waits(self, name: str, *, now: float) -> dict[str, Wait]:
-        """Return for which steps *name* has to wait, and how long."""
+        """Return who has to wait, and how long.
+
+        Under ``password`` and ``code`` what strangers have to wait, under ``browser``
+        the longest wait of a browser that is known (at its end it is a stranger).
+        """
         found = {}
-        for kind in ("password", "code"):
-            wait = self._judge(self._store.count(f"{kind}:{name}"), now)
+        for key in account_keys(name):
+            wait = self._judge(self._store.count(key), now)
             if wait is not None:
-                seconds = LONGEST_WAIT if math.isinf(wait) else math.ceil(wait)
-                found[kind] = Wait(seconds, math.isinf(wait))
-        return found
+                found[key.partition(":")[0]] = _as_wait(wait)
+        own = (
+            self._judge(self._store.count(device_key(each.id)), now)
+            for each in self._store.browsers(name)
+        )
+        longest = max((wait for wait in own if wait and wait < math.inf), default=0)
+        return found | ({"browser": _as_wait(longest)} if longest else {})
 
     def locked(self, *, now: float) -> list[str]:
-        """Return the users who have to wait just now, by name."""
+        """Return the users who have to wait just now somewhere, by name."""
         names = set()
         for kind in ("password", "code"):
-            for count in self._store.counts(f"{kind}:", at_least=1):
-                name = count.key.removeprefix(f"{kind}:")
-                if not name.startswith("?") and self._judge(count, now) is not None:
+            for name, count in self._counted(kind, at_least=1):
+                if self._judge(count, now) is not None:
                     names.add(name)
+        failed = {
+            series
+            for series, count in self._counted("device", at_least=1)
+            if 0 < (self._judge(count, now) or 0) < math.inf
+        }
+        if failed:
+            browsers = self._store.browsers(None)
+            names |= {each.user for each in browsers if each.id in failed}
         return sorted(names)
+
+    def stopped(self) -> list[str]:
+        """Return the names at which strangers have no more attempts, in order."""
+        names = set()
+        for kind in ("password", "code"):
+            hard = self._params.budget(kind).hard
+            if hard:
+                names |= {name for name, _ in self._counted(kind, at_least=hard)}
+        return sorted(names)
+
+    def _counted(self, kind: str, *, at_least: int) -> Iterator[tuple[str, Count]]:
+        """Yield what was counted of whom; of names nobody has, nothing."""
+        for count in self._store.counts(f"{kind}:", at_least=at_least):
+            name = count.key.removeprefix(f"{kind}:")
+            if not name.startswith("?"):
+                yield name, count
+
+    def _is_known(self, visitor: Visitor) -> bool:
+        """Tell whether it is no stranger: a known browser with tries left."""
+        if not visitor.device:
+            return False
+        failures = self._store.count(device_key(visitor.device)).failures
+        return not 0 < self._params.device.hard <= failures
 
     def _keys(
         self, kind: Kind, name: str, visitor: Visitor, *, known: bool
     ) -> list[str]:
         if visitor.device:
-            return [f"device:{visitor.device}"]
+            return [device_key(visitor.device)]
         account = name if known else throttle.account_key(name, self._key)
+        password, code = account_keys(account)
         return [
-            f"{kind}:{account}",
+            password if kind == "password" else code,
             f"address:{throttle.address_key(visitor.address)}",
         ]
 
@@ -207,8 +266,15 @@ class Guessing:
         """
         self._begun += 1
         if self._begun % SWEEP_EVERY == 1:
-            before = now - self._params.forget_after
-            for prefix in ("password:?", "address:"):
+            old = now - self._params.forget_after
+            # A user's wrong passwords are not forgotten where they may end for good.
+            never = 0.0 if self._params.password.hard else old
+            for prefix, before in (("password:?", never), ("address:", old)):
                 self._store.bound_counts(
                     prefix, keep=self._params.most_strangers, before=before
                 )
+
+
+def _as_wait(seconds: float) -> Wait:
+    whole = max(1, math.ceil(min(seconds, LONGEST_WAIT)))
+    return Wait(whole, hard=math.isinf(seconds))

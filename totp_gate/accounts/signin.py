@@ -33,9 +33,11 @@ class Wrong:
     Attributes:
         reason: for the audit, never for the page: ``unknown-user``, ``disabled``,
             ``no-password``, ``password`` or ``code``.
+        last: strangers had no more attempts at this account after it.
     """
 
     reason: str
+    last: bool = False
 
 
 class SignIn:
@@ -94,7 +96,7 @@ class SignIn:
         if isinstance(attempt, Wait):
             return attempt
         if not self._is_right(attempt, user, password) or user is None:
-            return Wrong(_reason(user))
+            return Wrong(_reason(user), attempt.last)
         return LoginState(
             user=name, binding=binding, at=now, credential=user.credential
         )
@@ -112,7 +114,9 @@ class SignIn:
         )
         if isinstance(attempt, Wait):
             return attempt
-        return None if self._is_right(attempt, user, password) else Wrong("password")
+        if self._is_right(attempt, user, password):
+            return None
+        return Wrong("password", attempt.last)
 
     def user_of(
         self, state: LoginState, *, now: float, life: int = STATE_LIFE
@@ -146,7 +150,7 @@ class SignIn:
         with attempt:
             authenticator = self.factors.spend(user, code, now=now)
         if authenticator is None:
-            return Wrong("code")
+            return Wrong("code", attempt.last)
         attempt.was_right()
         return authenticator
 
@@ -166,7 +170,7 @@ class SignIn:
         with attempt:
             spent = self._recovery.spend(user.name, code, now=now)
         if not spent:
-            return Wrong("recovery-code")
+            return Wrong("recovery-code", attempt.last)
         attempt.was_right()
         return None
 
@@ -182,7 +186,8 @@ class SignIn:
     ) -> tuple[str, Session]:
         """Return the cookie's value and the session of a complete sign-in.
 
-        The counts of failures of the user end here, and only here.
+        The failures of whoever signed in are forgiven here: strangers' of the account,
+        or those of a known browser.
 
         Args:
             host: where the cookie is to be good.
@@ -201,7 +206,7 @@ class SignIn:
         It counts where a rule says ``one-factor`` and nowhere else.
         """
         begun = self._begin(state, user, visitor, host, now=now, second_factor_at=None)
-        self._guessing.password_succeeded(user.name)
+        self._guessing.password_succeeded(user.name, visitor)
         return begun
 
     def _begin(

@@ -74,10 +74,9 @@ class Accounts:
         self.factors = Factors(
             store=self.store, sealer=self.sealer, params=config.otp_params()
         )
-        budgets = config.throttle.guessing()
         self.guessing = Guessing(
             store=self.store,
-            params=budgets,
+            params=config.throttle.guessing(),
             key=next(iter(self.ring.derive("strangers").values())),
         )
         self.recovery = Recovery(store=self.store)
@@ -92,11 +91,24 @@ class Accounts:
         self.sessions = Sessions(
             store=self.store, references=self.references, limits=limits
         )
-        _ask(store, meter, idle=limits.idle, hard=budgets.code.hard)
+        self._tell_meter(idle=limits.idle)
         self.signin = self._signin()
         self.enrollment = self._enrollment()
         self.owner = self._owner()
         self.app_tokens = AppTokens(store=self.store, directory=self.directory)
+
+    def _tell_meter(self, *, idle: int) -> None:
+        """Let the meter ask for what is counted nowhere else."""
+
+        def live(now: float) -> int:
+            return self.store.count_sessions(seen_after=now - idle)
+
+        def locked(_: float) -> int:
+            names = self.guessing.stopped()  # also of who is in the file no more
+            return sum(self.directory.find(name) is not None for name in names)
+
+        self.meter.ask("gate_sessions", live)
+        self.meter.ask("gate_locked_accounts", locked)
 
     def _signin(self) -> SignIn:
         return SignIn(
@@ -221,14 +233,6 @@ def _audit(config: Config, store: Store, meter: Meter) -> Audit:
         events=section.command_events,
         keep=store.add_event,
         meter=meter,
-    )
-
-
-def _ask(store: Store, meter: Meter, *, idle: int, hard: int) -> None:
-    """Let the store say what is counted nowhere else."""
-    meter.ask("gate_sessions", lambda now: store.count_sessions(seen_after=now - idle))
-    meter.ask(
-        "gate_locked_accounts", lambda _: len(store.counts("code:", at_least=hard))
     )
 
 

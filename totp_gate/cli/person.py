@@ -18,7 +18,9 @@ class Person:
     """What there is of one user just now.
 
     Attributes:
-        waits: seconds before the next password and the next code, where there are any.
+        waits: seconds before the next password and the next code of strangers, and the
+            next attempt in a known browser, where there are any; None: until somebody
+            unlocks it.
         links: those that were not used and are still good.
         browsers: those that stand for a code, and not all that are known.
     """
@@ -30,7 +32,9 @@ class Person:
         limits = parts.config.limits()
         waits = accounts.guessing.waits(user.name, now=now)
         self.user = user
-        self.waits = {kind: wait.seconds for kind, wait in waits.items()}
+        self.waits = {
+            kind: None if wait.hard else wait.seconds for kind, wait in waits.items()
+        }
         self.recovery_left = store.recovery_left(user.name)
         self.factors = accounts.factors.of(user)
         self.browsers = accounts.browsers.trusted(user.name, now=now)
@@ -84,7 +88,7 @@ class Person:
                 ("state", self.state),
                 ("created", local(user.created) if user.created else ""),
                 ("password", self.scheme or "none"),
-                ("waits", [f"{kind} {left} s" for kind, left in self.waits.items()]),
+                ("waits", [_wait(*each) for each in self.waits.items()]),
                 ("recovery codes left", self.recovery_left),
             ]
         )
@@ -96,6 +100,10 @@ class Person:
         print_section("links not used yet", [_link_line(each) for each in self.links])
         print_section("app tokens", [_token_line(each) for each in self.tokens])
         print_section("lately", [_event_line(each) for each in self.events])
+
+
+def _wait(kind: str, left: int | None) -> str:
+    return f"{kind} until unlocked" if left is None else f"{kind} {left} s"
 
 
 def described_factor(one: Authenticator) -> dict[str, Any]:

@@ -189,6 +189,9 @@ def enable(parts: Parts, name: str, as_json: bool) -> None:
 def unlock(parts: Parts, name: str, as_json: bool) -> None:
     """Forgive NAME the failed attempts, so that there is no wait any more.
 
+    Those of strangers and those in browsers of NAME's own. What an address has to wait
+    is not forgiven: it ends by itself, after a quarter of an hour at most.
+
     \b
     Example: totp-gate user unlock bob
     """

@@ -98,6 +98,9 @@ class ThrottleSection(Section):
     password_longest_wait: Annotated[int, Duration("10s", "24h", _WHY_WAIT)] = setting(
         "15m", "the wait doubles up to this; strangers can cause it, so keep it short"
     )
+    password_most: Annotated[int, Whole(0, 100, "NIST allows 100 in a row")] = setting(
+        100, "wrong passwords in a row, then only known browsers sign in; 0: no end"
+    )
     code_free: Annotated[int, Whole(1, 10, _WHY_FEW)] = setting(
         4, "wrong codes of an account that cost nothing"
     )
@@ -105,7 +108,7 @@ class ThrottleSection(Section):
         "1h", "the wait for the next code doubles up to this"
     )
     code_most: Annotated[int, Whole(11, 100, "NIST allows 100 in a row")] = setting(
-        100, "wrong codes in a row, then only `totp-gate user unlock` helps"
+        100, "wrong codes in a row, then only known browsers sign in"
     )
     address_free: Annotated[int, Whole(5, 1000, _WHY_FEW)] = setting(
         29, "failures from one address that cost nothing; offices share one"
@@ -119,6 +122,7 @@ class ThrottleSection(Section):
                 usual.password,
                 free=self.password_free,
                 ceiling=self.password_longest_wait,
+                hard=self.password_most,
             ),
             code=replace(
                 usual.code,
@@ -128,6 +132,12 @@ class ThrottleSection(Section):
             ),
             address=replace(usual.address, free=self.address_free),
         )
+
+    def complaints(self) -> Iterator[Complaint]:
+        """Yield an end that would come before the first wait."""
+        if 0 < self.password_most <= self.password_free:
+            reason = "has to be above password_free, or 0: no end"
+            yield complaint("password_most", reason, "password_free")
 
 
 class IdentitySection(Section):

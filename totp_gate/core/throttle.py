@@ -1,10 +1,11 @@
 """How long to wait after failed attempts.
 
-Strategy: nobody is locked out for good by a stranger. The first few mistakes cost
-nothing; after that the wait doubles, up to a ceiling. Only at the hard stop it ends:
-whoever guesses codes has had ``hard`` tries in all, however patient they are. Counting
-is the store's work, sleeping is nobody's: these functions only turn a count into
-seconds, so they need no clock, no store and no mock to be tested.
+Strategy: the first few mistakes cost nothing; after that the wait doubles, up to a
+ceiling. At the hard stop it ends: whoever guesses has had ``hard`` tries in all,
+however patient they are. Nobody is locked out for good by it, since a browser that is
+known has a count of its own. Counting is the store's work, sleeping is nobody's: these
+functions only turn a count into seconds, so they need no clock, no store and no mock to
+be tested.
 """
 
 from __future__ import annotations
@@ -56,20 +57,22 @@ class Guessing:
     """The budgets for guessing, and why they are what they are.
 
     Attributes:
-        password: per account, of all strangers together. They can reach it, so it
-            never ends for good: 14 tries within 20 minutes, then 96 a day.
-        code: per account, for TOTP, HOTP and recovery codes together, and only
-            reachable with the right password; so it may end. Three codes of a million
-            are right at a time: one try an hour without an end finds one with a chance
-            of 2.6 % a year, 100 tries find one with 0.03 % and take four days. Every
-            complete sign-in starts anew; beside an owner who signs in daily there are
-            33 tries a day and 3.5 % a year, so failed codes are told to the owner.
+        password: per account, of all strangers together: 14 tries within 20 minutes,
+            then 96 a day, and 100 in all, which takes a day. Whoever knows the name can
+            bring it to its end, so this closes only browsers that are not known.
+        code: per account, of all strangers together, for TOTP, HOTP and recovery codes,
+            and only reachable with the right password. Three codes of a million are
+            right at a time: one try an hour without an end finds one with a chance of
+            2.6 % a year, 100 tries find one with 0.03 % and take four days. That is all
+            there is, however often the owner signs in from a browser that is known:
+            only a complete sign-in of a stranger starts anew, another password, or an
+            administrator.
         address: per client address (IPv6: per /64), generous for whole offices: 30, and
             six an hour on average; hours without a failure are not saved up.
         device: per browser that has signed the user in before; only its own failures
             count, and at the end it is a stranger again.
-        forget_after: seconds of rest after which counts of passwords and of addresses
-            are forgotten.
+        forget_after: seconds of rest after which counts that have no hard stop are
+            forgotten: those of addresses.
         most_strangers: counts of unknown names, and of addresses, that are kept.
 
     Source:
@@ -77,7 +80,7 @@ class Guessing:
         OWASP, Blocking Brute Force Attacks (device cookies).
     """
 
-    password: Backoff = Backoff(free=5, first=4, ceiling=900)
+    password: Backoff = Backoff(free=5, first=4, ceiling=900, hard=100)
     code: Backoff = Backoff(free=4, first=60, ceiling=3600, hard=100)
     address: Backoff = Backoff(free=29, first=4, ceiling=900, forgive_every=600)
     device: Backoff = Backoff(free=10, first=4, ceiling=900, hard=100)

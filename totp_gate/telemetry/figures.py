@@ -96,8 +96,8 @@ METRICS = (
     Metric(
         name="gate_locked_accounts",
         kind="gauge",
-        help="Accounts that only an administrator can open again, after too many "
-        "failures in a row",
+        help="Accounts that are closed to browsers they do not know, after too "
+        "many failures in a row",
         asked=True,
     ),
     Metric(

@@ -119,6 +119,12 @@ EVENTS: dict[str, Kind] = {
         "The owner or a command made an app token", kept=True, told=True
     ),
     "token-revoked": Kind("The owner or a command revoked an app token", kept=True),
+    "account-locked": Kind(
+        "Too many failures in a row: only browsers that are known sign in from now on, "
+        "until somebody unlocks it; without a user it is a name nobody has",
+        kept=True,
+        told=True,
+    ),
     "user-added": Kind("A command added the user", kept=True),
     "users-imported": Kind("A command added all users of a file", kept=True, gate=True),
     "user-removed": Kind(

@@ -145,9 +145,11 @@ class AccountPages:
         live, sent = self._take(request, "remove_authenticator", sensitive=True)
         if isinstance(live, Answer):
             return live
-        if self._owner.remove_authenticator(live.session, sent["id"]):
-            self._note(request, live, "authenticator-removed")
-        return self._back()
+        if not self._owner.remove_authenticator(live.session, sent["id"]):
+            return self._back()
+        self._note(request, live, "authenticator-removed")
+        known = self._entrance.make_known(request, live.user)
+        return self._desk.go(self._desk.link("/account"), [known])
 
     def add_authenticator(self, request: PageRequest) -> Answer:
         """Show the page with the QR code of a new authenticator."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from totp_gate.accounts.guessing import Wait
+from totp_gate.accounts.signin import Wrong
 from totp_gate.core import cookies
 from totp_gate.core.signing import is_token
 from totp_gate.core.urls import Origin, safe_next
@@ -29,6 +31,12 @@ ARRIVE = "/arrive"
 HAND_BACK = "/hand-back"
 """The page of home where it arrives when it got a new id at another host."""
 
+_NO_MORE = "Too many attempts"
+_KNOWN_ONLY = (
+    "There were too many failed attempts in a row, so waiting does not help any more. "
+    "Use a browser in which you have signed in before, or ask whoever looks after this "
+    "place to unlock it."
+)
 FORM_TOO_OLD = (
     "This page was open for too long, or cookies are blocked. Nothing was done; please "
     "try again."
@@ -136,9 +144,37 @@ class Desk:
         message = FORM_TOO_OLD if here else DOCUMENT_ELSEWHERE
         return self.trouble.answer(request.environ, 403, message=message)
 
-    def wait(self, request: PageRequest, seconds: int) -> Answer:
-        """Return the answer to an attempt that comes too soon."""
-        return self.trouble.answer(request.environ, 429, retry_after=seconds)
+    def wait(self, request: PageRequest, wait: Wait) -> Answer:
+        """Return the answer to an attempt that comes too soon, or too late."""
+        if wait.hard:
+            return self.trouble.answer(
+                request.environ, 429, title=_NO_MORE, message=_KNOWN_ONLY
+            )
+        return self.trouble.answer(request.environ, 429, retry_after=wait.seconds)
+
+    def note_last(
+        self,
+        request: PageRequest,
+        wrong: Wrong,
+        step: str,
+        *,
+        user: str,
+        known: bool = True,
+    ) -> None:
+        """Tell the audit if strangers had no more attempts after *wrong*.
+
+        Args:
+            user, known: as in ``Audit.sign_in``.
+        """
+        if wrong.last:
+            self.audit.event(
+                request,
+                "account-locked",
+                "failure",
+                user=user if known else "",
+                detail=step,
+                known=known,
+            )
 
     def with_login(
         self, prelogin: PreLogin, value: str | None = None

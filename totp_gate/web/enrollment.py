@@ -202,8 +202,11 @@ class EnrollmentPages:
         self._owner.factor_added(
             user.name, keep=session, instead=done.id if lost else ""
         )
-        expired = [self._desk.expire(self._desk.names.login)]
-        return self._desk.go(self._desk.link("/account"), expired)
+        cookies = [
+            self._desk.expire(self._desk.names.login),
+            self._entrance.make_known(request, user),
+        ]
+        return self._desk.go(self._desk.link("/account"), cookies)
 
     def _may_enroll(self, request: PageRequest, prelogin: PreLogin) -> User | None:
         """Return who may enroll, or None.

@@ -78,11 +78,10 @@ class Entrance:
         if request.token is not None:
             self.sessions.end_token(request.token, request.origin.host)
         self.sessions.tidy(now=request.now)
-        visitor = request.visitor(self.device(request, user))
         token, session = self._signin.begin_session(
             state,
             user,
-            visitor,
+            request.visitor(self.device(request, user)),
             host=request.origin.host,
             now=request.now,
             proven=None if passing is None else passing.proven,
@@ -90,16 +89,31 @@ class Entrance:
         names = self._desk.names
         cookies = [self._desk.bake(names.session, token)]
         cookies.append(self._desk.expire(names.login))
-        known = "" if passing is None else passing.cookie
         if passing is None:
-            shown = request.cookie(names.device)
-            known = self.browsers.remember(
-                shown, user, visitor, now=request.now, trust=trust
-            )
-            self._held.move(shown, known, user.name)
-        if known:
-            cookies.append(self._desk.bake(names.device, known, max_age=KNOWN_LIFE))
+            cookies.append(self.make_known(request, user, trust=trust))
+        elif passing.cookie:
+            cookies.append(self._known_by(passing.cookie))
         return session.id, cookies
+
+    def make_known(
+        self, request: PageRequest, user: User, *, trust: bool = False
+    ) -> str:
+        """Make this browser a known one of *user*; return the Set-Cookie line.
+
+        For whoever has just proven everything in it. What it was known by ends.
+
+        Args:
+            trust: the owner trusts this browser from now on.
+        """
+        shown = request.cookie(self._desk.names.device)
+        known = self.browsers.remember(
+            shown, user, request.visitor(), now=request.now, trust=trust
+        )
+        self._held.move(shown, known, user.name)
+        return self._known_by(known)
+
+    def _known_by(self, known: str) -> str:
+        return self._desk.bake(self._desk.names.device, known, max_age=KNOWN_LIFE)
 
     def let_in(self, request: PageRequest, arrived: Arrived) -> list[str]:
         """Return the cookies of a session that began at another host of the gate.
@@ -113,12 +127,7 @@ class Entrance:
         names, user = self._desk.names, arrived.live.user
         cookies = [self._desk.bake(names.session, arrived.token)]
         if not self.device(request, user):
-            shown = request.cookie(names.device)
-            known = self.browsers.remember(
-                shown, user, request.visitor(), now=request.now
-            )
-            self._held.move(shown, known, user.name)
-            cookies.append(self._desk.bake(names.device, known, max_age=KNOWN_LIFE))
+            cookies.append(self.make_known(request, user))
         return cookies
 
     def enter_partially(
@@ -134,7 +143,7 @@ class Entrance:
         token, session = self._signin.begin_partial_session(
             state,
             user,
-            request.visitor(),
+            request.visitor(self.device(request, user)),
             host=request.origin.host,
             now=request.now,
         )

@@ -118,7 +118,11 @@ class ProofPages:
         self._desk.audit.event(
             request, "password-changed", "success", user=live.user.name
         )
-        return self._to_account(request, live, token)
+        # What knew the owner ended with the old password; this browser goes on.
+        known = self._entrance.make_known(request, live.user)
+        answer = self._to_account(request, live, token)
+        answer.headers.add("Set-Cookie", known)
+        return answer
 
     def _to_account(self, request: PageRequest, live: Live, token: str) -> Answer:
         account = self._desk.link("/account")
@@ -145,8 +149,10 @@ class ProofPages:
             return None
         if isinstance(result, Wait):
             self._note(request, live, "password", "locked")
-            return self._desk.wait(request, result.seconds)
-        self._note(request, live, _step(result), "failure")
+            return self._desk.wait(request, result)
+        step = _step(result)
+        self._note(request, live, step, "failure")
+        self._desk.note_last(request, result, step, user=user.name)
         return _WRONG
 
     def _note(self, request: PageRequest, live: Live, step: str, outcome: str) -> None:

@@ -45,9 +45,10 @@ class RecoveryPages:
         )
         if isinstance(result, Wait):
             audit.sign_in(request, "recovery", "locked", user=user.name)
-            return self._desk.wait(request, result.seconds)
+            return self._desk.wait(request, result)
         if isinstance(result, Wrong):
             audit.sign_in(request, "recovery", "failure", user=user.name)
+            self._desk.note_last(request, result, "code", user=user.name)
             return self._form(request, half, status=401, notice=_WRONG)
         return self._enter(request, half)
 

@@ -74,12 +74,13 @@ class SignInPages:
         audit, name = self._desk.audit, canonical_name(typed)
         if isinstance(result, Wait):
             audit.sign_in(request, "password", "locked", user=name, known=result.known)
-            return self._desk.wait(request, result.seconds)
+            return self._desk.wait(request, result)
         if isinstance(result, Wrong):
             known = result.reason != "unknown-user"
             audit.sign_in(
                 request, "password", "failure", result.reason, user=name, known=known
             )
+            self._desk.note_last(request, result, "password", user=name, known=known)
             return self._login_form(
                 request, prelogin, status=401, notice=_NO_MATCH, username=typed
             )
@@ -109,8 +110,9 @@ class SignInPages:
             return self._entrance.finish(request, half.state, user, trust=trust)
         if isinstance(result, Wait):
             audit.sign_in(request, "code", "locked", user=user.name)
-            return self._desk.wait(request, result.seconds)
+            return self._desk.wait(request, result)
         audit.sign_in(request, "code", "failure", result.reason, user=user.name)
+        self._desk.note_last(request, result, "code", user=user.name)
         notice = self._diagnose(request, user, form["code"])
         return self._code_form(request, half, status=401, notice=notice)
 

@@ -72,9 +72,10 @@ class StepUpPages:
             return self._desk.go(self._desk.link("/login", self._desk.place(request)))
         if isinstance(result, Wait):
             self._note(request, live, "locked")
-            return self._desk.wait(request, result.seconds)
+            return self._desk.wait(request, result)
         if isinstance(result, Wrong):
             self._note(request, live, "failure")
+            self._desk.note_last(request, result, "code", user=live.user.name)
             return self._form(request, live, status=401, notice=_WRONG)
         self._note(request, live, "success")
         onward = self._entrance.onward(request, live.user)

@@ -48,6 +48,7 @@ _SAID = {
     ("recovery-renewed", "success"): "New recovery codes were made",
     ("browser-forgotten", "success"): "A trusted browser was forgotten",
     ("session-ended", "success"): "A session was ended from this page",
+    ("account-locked", "failure"): "After too many failures, closed to new browsers",
     ("proof.password", "failure"): "A wrong password was typed on the account page",
     ("proof.code", "failure"): "A wrong code was typed on the account page",
     ("proof.code", "success"): "Everything was proven once more",
@@ -73,10 +74,12 @@ _CHANGES = {
     "authenticator-removed": "an authenticator was removed",
     "sign-in.recovery": "a recovery code was used",
     "browser.replayed": "a copy of a trusted browser was found out",
+    "account-locked": "after too many failures your account was closed to new browsers",
     "link-made": "an administrator made a link to enroll by",
     "password-set": "an administrator set your password",
     "second-factor-reset": "an administrator removed your authenticators",
 }
+_BY_STRANGERS = {"browser.replayed", "account-locked"}
 _GUESSES = {"sign-in.code", "sign-in.recovery"}
 _COMPLETE = {"sign-in.code", "sign-in.recovery", "browser.passed"}
 
@@ -212,6 +215,6 @@ def _failed(one: Event) -> bool:
 
 
 def _is_change(one: Event) -> bool:
-    """Tell whether it is news; a failure is one only where it gives a copy away."""
-    happened = not _failed(one) or one.event == "browser.replayed"
+    """Tell whether it is news; of failures, only what strangers did."""
+    happened = not _failed(one) or one.event in _BY_STRANGERS
     return one.event in _CHANGES and happened and one.detail != FIRST
