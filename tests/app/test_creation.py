@@ -3,13 +3,14 @@
 import json
 import traceback
 
+import bcrypt
 import pytest
 from gunicorn.errors import AppImportError
 
 from tests.applications import echo
 from totp_gate.app import Gate, create_app
 from totp_gate.errors import ConfigError
-from totp_gate.testing import write_settings
+from totp_gate.testing import Installation, write_settings
 
 
 def test_the_audit_hears_of_a_certificate_that_does_not_fit(tmp_path):
@@ -57,3 +58,15 @@ def test_what_is_wrong_is_told_once_with_its_file(
     assert told.count(lines[0]) == 1
     # Whom gunicorn tells by their text, and nothing else.
     assert isinstance(caught.value, AppImportError)
+
+
+def test_what_a_foreign_hash_costs_is_known_before_anybody_asks(tmp_path):
+    hashed = bcrypt.hashpw(b"correct horse battery", bcrypt.gensalt(4)).decode()
+    (tmp_path / "people").write_text(f"bob:{hashed}\n")
+    house = Installation(echo, tmp_path, gate={"htpasswd": "people"})
+
+    known = house.accounts.passwords.measure([])
+
+    house.accounts.store.close()
+    assert len(known) == 2
+    assert known["bcrypt:04"] > 0

@@ -10,6 +10,8 @@ from tests.cli.conftest import Terminal
 from tests.servers import free_port
 from totp_gate.testing import write_settings
 
+BCRYPT = "$2b$04$ZqvEO2.miDZPG1XIlI5xD.0tXLHwuZT2ByXGlPl2UXZHlRc.K/ZT."
+
 
 def test_a_good_installation_is_summed_up(alice: Terminal):
     told = alice.do("check")
@@ -123,6 +125,20 @@ def test_programs_get_problems_of_the_settings_themselves(
     assert told["ok"] is False
     assert told["problems"][0][0] == key
     assert key in result.stderr
+
+
+def test_a_hash_that_takes_longer_than_failures_are_drawn_out_is_a_warning(
+    alice: Terminal, monkeypatch
+):
+    (alice.folder / "people").write_text(f"bob:{BCRYPT}\n")
+    write_settings(alice.folder, gate={"htpasswd": "people"})
+    assert "bcrypt" not in alice.run("check").stderr
+
+    monkeypatch.setattr("totp_gate.core.passwords.LONGEST", 0.0001)
+    told = alice.run("check").stderr
+
+    assert "a hash of bcrypt:04 takes 0.0 s here" in told
+    assert "tells of bob:" in told
 
 
 def test_programs_get_problems_too(alice: Terminal):

@@ -492,6 +492,19 @@ def test_every_event_of_a_command_is_in_the_inventory():
     assert set(names) <= set(EVENTS)
 
 
+def test_who_has_a_stale_hash_is_listed_alone(alice: Terminal):
+    people = "bob:$2b$04$" + "a" * 53 + "\n"
+    alice.do("user", "import", "-", input=people)
+    alice.do("user", "add", "dora", "--no-link")
+    write_settings(alice.folder, IN_FILE)
+
+    listed = alice.json("user", "list", "--stale-hash")
+
+    assert [(one["name"], one["stale_hash"]) for one in listed] == [("bob", True)]
+    table = alice.do("user", "list", "--stale-hash").splitlines()
+    assert [line.split()[0] for line in table] == ["NAME", "bob"]
+
+
 def test_who_has_to_wait_is_listed_alone(terminal: Terminal):
     terminal.do("user", "add", "alice")
     terminal.do("user", "add", "bob")

@@ -97,6 +97,12 @@ class Accounts:
         self.owner = self._owner()
         self.app_tokens = AppTokens(store=self.store, directory=self.directory)
 
+    def measure_hashes(self, *, times: int = 3) -> dict[str, float]:
+        """Learn what a wrong password of everybody costs (``Passwords.measure``)."""
+        everyone = self.directory.everyone()
+        hashes = (user.password_hash for user in everyone if user.password_hash)
+        return self.passwords.measure(hashes, times=times)
+
     def _tell_meter(self, *, idle: int) -> None:
         """Let the meter ask for what is counted nowhere else."""
 

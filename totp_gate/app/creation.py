@@ -77,6 +77,7 @@ class Gate(GateMiddleware):
             self.accounts = open_accounts(
                 config, clock=clock, profile=profile, meter=meter
             )
+            self.accounts.measure_hashes()
             super().__init__(app, furnish(self.accounts, checks or {}))
 
 

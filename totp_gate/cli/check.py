@@ -158,9 +158,11 @@ class Findings:
             in_file = sum(each.source == "file" for each in users)
             known = {key.id for key in accounts.ring.keys}
             sealed = accounts.store.authenticators(None)
+            took = accounts.measure_hashes(times=1)
         self.summary["users"] = f"{len(users)} ({in_file} in the settings file)"
         self._see_named(config, users)
         self._see_weak(users)
+        self._see_hashes(users, took)
         if not users:
             reason = "there is nobody who could sign in: totp-gate user add NAME"
             self.warnings.append(("users", reason))
@@ -194,10 +196,25 @@ class Findings:
                     and scheme(each.password_hash or "") == kind
                 ]
                 if names:
-                    more = f" and {len(names) - _NAMED} more" * (len(names) > _NAMED)
-                    who = f"{', '.join(names[:_NAMED])}{more}"
+                    who = _some_of(names)
                     reason = f"{called} is how the password is kept of {who}: {remedy}"
                     self.warnings.append((key, reason))
+
+    def _see_hashes(self, users: list[User], took: dict[str, float]) -> None:
+        """Warn of hashes that take longer than others' failures are drawn out."""
+        from totp_gate.core.passwords import LONGEST, cost_of
+
+        for cost, seconds in took.items():
+            if seconds <= LONGEST:
+                continue
+            names = [
+                one.name for one in users if cost_of(one.password_hash or "") == cost
+            ]
+            reason = (
+                f"a hash of {cost} takes {seconds:.1f} s here, so the time of a wrong"
+                f" password tells of {_some_of(names)}: set another password for them"
+            )
+            self.warnings.append(("users", reason))
 
     def _try(self, work: Any) -> Any:
         """Return what *work* returns; what is wrong becomes a problem, and None."""
@@ -221,6 +238,11 @@ def unlisted_front(config: Config) -> Problems:
         f' named, as ["{peer}"] or where else it comes from'
     )
     return [("gate.trusted_proxies", reason)]
+
+
+def _some_of(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" * (len(names) > _NAMED)
+    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def _knock(config: Config) -> str:

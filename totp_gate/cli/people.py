@@ -39,21 +39,28 @@ def refuse_taken(parts: Parts, new: User) -> None:
         raise Conflict(wrong)
 
 
-def print_list(parts: Parts, *, only_locked: bool, as_json: bool) -> None:
-    """Print all users, or those who have to wait after failed attempts."""
+def print_list(parts: Parts, *, locked: bool, stale: bool, as_json: bool) -> None:
+    """Print all users, or those who are all that is asked for.
+
+    Args:
+        locked: they have to wait after failed attempts.
+        stale: their password has another hash than it would be given today.
+    """
     accounts = parts.accounts
     enrolled = Counter(each.user for each in accounts.store.authenticators(None))
-    locked = frozenset(accounts.guessing.locked(now=parts.now()))
+    waiting = frozenset(accounts.guessing.locked(now=parts.now()))
     shown = []
     for each in accounts.directory.everyone():
-        if only_locked and each.name not in locked:
+        hash_is_stale = is_stale(parts, each)
+        if (locked and each.name not in waiting) or (stale and not hash_is_stale):
             continue
         count = enrolled[each.name] + (each.totp_secret is not None)
         shown.append(
             {
                 **described(each),
                 "authenticators": count,
-                "state": state(each, count, locked=each.name in locked),
+                "stale_hash": hash_is_stale,
+                "state": state(each, count, locked=each.name in waiting),
             }
         )
     if as_json:
@@ -64,6 +71,12 @@ def print_list(parts: Parts, *, only_locked: bool, as_json: bool) -> None:
         for one in shown
     ]
     print_table(("NAME", "DISPLAY", "GROUPS", "KEPT IN", "STATE"), rows)
+
+
+def is_stale(parts: Parts, user: User) -> bool:
+    """Tell whether the password of *user* has another hash than it would have today."""
+    hashed = user.password_hash
+    return hashed is not None and parts.accounts.passwords.is_stale(hashed)
 
 
 def described(user: User) -> dict[str, Any]:

@@ -21,6 +21,7 @@ class Person:
         waits: seconds before the next password and the next code of strangers, and the
             next attempt in a known browser, where there are any; None: until somebody
             unlocks it.
+        stale_hash: the password has another hash than it would have today.
         links: those that were not used and are still good.
         browsers: those that stand for a code, and not all that are known.
     """
@@ -35,6 +36,7 @@ class Person:
         self.waits = {
             kind: None if wait.hard else wait.seconds for kind, wait in waits.items()
         }
+        self.stale_hash = people.is_stale(parts, user)
         self.recovery_left = store.recovery_left(user.name)
         self.factors = accounts.factors.of(user)
         self.browsers = accounts.browsers.trusted(user.name, now=now)
@@ -64,6 +66,7 @@ class Person:
                 "state": self.state,
                 "created": iso(user.created) if user.created else None,
                 "password_scheme": self.scheme,
+                "stale_hash": self.stale_hash,
                 "waits": self.waits,
                 "recovery_codes_left": self.recovery_left,
                 "authenticators": [described_factor(each) for each in self.factors],

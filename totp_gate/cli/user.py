@@ -38,17 +38,27 @@ for verb in (
 
 @user.command("list")
 @click.option("--locked", is_flag=True, help="Only those who have to wait just now.")
+@click.option(
+    "--stale-hash",
+    "stale",
+    is_flag=True,
+    help="Only those whose password has a foreign hash, or one of old parameters.",
+)
 @json_option
 @pass_parts
-def list_users(parts: Parts, locked: bool, as_json: bool) -> None:
+def list_users(parts: Parts, *, locked: bool, stale: bool, as_json: bool) -> None:
     """List all users, those of the settings file too.
+
+    A stale hash is replaced when its user signs in, where it is kept in the store. What
+    an address has to wait is not listed; it ends by itself.
 
     \b
     Examples:
         totp-gate user list --json
         totp-gate user list --locked
+        totp-gate user list --stale-hash
     """
-    people.print_list(parts, only_locked=locked, as_json=as_json)
+    people.print_list(parts, locked=locked, stale=stale, as_json=as_json)
 
 
 @user.command("show")

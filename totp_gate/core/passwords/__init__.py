@@ -1,9 +1,18 @@
-"""Passwords: which hashes are understood, and how one is judged."""
+"""Passwords: which hashes are understood, how one is judged, and how long it takes."""
 
-from totp_gate.core.passwords.hashes import WEAK, Scheme, Weak, scheme, understands
+from totp_gate.core.passwords.hashes import (
+    WEAK,
+    Scheme,
+    Weak,
+    cost_of,
+    scheme,
+    understands,
+)
 from totp_gate.core.passwords.judge import OCTETS, Passwords, Profile, Verdict
+from totp_gate.core.passwords.pace import LONGEST
 
 __all__ = [
+    "LONGEST",
     "OCTETS",
     "WEAK",
     "Passwords",
@@ -11,6 +20,7 @@ __all__ = [
     "Scheme",
     "Verdict",
     "Weak",
+    "cost_of",
     "scheme",
     "understands",
 ]

@@ -1,4 +1,4 @@
-"""What kinds of hashes are understood, within which bounds, and which are weak."""
+"""What kinds of hashes are understood, which are weak, and what each costs."""
 
 from __future__ import annotations
 
@@ -71,3 +71,16 @@ def understands(stored: str, weak: Collection[str] = ()) -> bool:
     """
     kind = scheme(stored)
     return kind is not None and (kind not in WEAK or kind in weak)
+
+
+def cost_of(stored: str) -> str | None:
+    """Return what says how long verifying *stored* takes: kind and parameters.
+
+    None where it cannot be verified. Two hashes of one cost take the same time.
+    """
+    kind = scheme(stored)
+    if kind == "argon2id":
+        return stored.rsplit("$", 2)[0].removeprefix("$")
+    if kind == "bcrypt":
+        return f"bcrypt:{stored[4:6]}"
+    return stored.partition("$")[0] if kind in ("scrypt", "pbkdf2") else kind

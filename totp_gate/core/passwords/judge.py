@@ -3,20 +3,22 @@
 Strategy: new hashes are Argon2id. Hashes that other programs wrote (bcrypt, Werkzeug's
 scrypt and pbkdf2) are understood within bounds and reported as stale, so that the first
 right password replaces them. Where there is nothing to verify against, a dummy made
-with the current parameters is, so that neither answer nor time tells who exists; only
-foreign and old hashes have a time of their own until they are replaced. Memory is
-bounded: so many verifications run at once in a process, so many wait, the rest are
-turned away before anything was tried.
+with the current parameters is, and a failure lasts as long whichever hash was judged
+(``pace``), so that neither answer nor time tells who exists. Memory is bounded: so many
+verifications run at once in a process, so many wait, the rest are turned away before
+anything was tried.
 """
 
 from __future__ import annotations
 
 import secrets
 import threading
+import time
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import argon2
 import bcrypt
@@ -30,9 +32,10 @@ from totp_gate.core.passwords.hashes import (
     MAX_PARALLELISM,
     MAX_TIME,
     WEAK,
-    Scheme,
+    cost_of,
     scheme,
 )
+from totp_gate.core.passwords.pace import LONGEST, Pace
 from totp_gate.errors import Overloaded
 from totp_gate.waiting import Runner, call_here
 
@@ -95,6 +98,10 @@ class Verdict:
     stale: bool = False
 
 
+def _sleep(seconds: float) -> None:
+    time.sleep(seconds)  # looked up when it is called: gevent puts another in its place
+
+
 class Passwords:
     """Hashes and verifies; one for a process, shared by its threads.
 
@@ -106,6 +113,7 @@ class Passwords:
         queue: how many more may wait.
         wait: seconds one may wait.
         run: does the work; argon2 and bcrypt let other native threads go on.
+        clock: seconds, for measuring. sleep: waits so many, and lets others go on.
     """
 
     def __init__(
@@ -116,6 +124,8 @@ class Passwords:
         queue: int = 32,
         wait: float = 10.0,
         run: Runner = call_here,
+        clock: Callable[[], float] = time.perf_counter,
+        sleep: Callable[[float], object] = _sleep,
     ) -> None:
         if concurrency < 1 or queue < 0 or wait < 0:
             raise ValueError("at least one password is judged at a time")
@@ -128,7 +138,11 @@ class Passwords:
         self._wait = wait
         self._lobby = threading.BoundedSemaphore(concurrency + queue)
         self._slots = threading.BoundedSemaphore(concurrency)
+        self._clock = clock
+        self._sleep = sleep
+        self._pace = Pace()
         self._dummy = self.hash(secrets.token_hex(16))
+        self._cost = cost_of(self._dummy) or ""
 
     def check_room(self) -> None:
         """Raise if nothing more could be judged now, before anything else is done.
@@ -151,14 +165,15 @@ class Passwords:
         spellings = _spellings(password)
         if not spellings:
             raise ValueError(f"a password is text of 1 to {OCTETS} octets")
-        with self._slot():
+        with self._place(), self._slot():
             return self._run(lambda: self._hash(spellings[0]))
 
     def verify(self, stored: str | None, password: str) -> Verdict:
         """Judge *password* against the hash *stored*.
 
-        A hash that cannot be used makes every password wrong, and so does a password
-        that is too long: neither is an error, and neither is quicker than the other.
+        A hash that cannot be used makes every password wrong, which is no error, and a
+        wrong password takes as long whatever it was held against. Whoever waits for
+        that keeps no other from being judged.
 
         Args:
             stored: as in the store or the settings; None: an unknown or disabled user,
@@ -171,22 +186,64 @@ class Passwords:
         spellings = _spellings(password)
         if not spellings:
             return Verdict(right=False)
-        with self._slot():
-            return self._run(lambda: self._judge(stored, spellings))
+        with self._place():
+            with self._slot():
+                verdict, early = self._run(lambda: self._judge(stored, spellings))
+            if early > 0:
+                self._sleep(early)
+        return verdict
+
+    def is_stale(self, stored: str) -> bool:
+        """Tell whether *stored* is foreign or has other than the current parameters."""
+        if scheme(stored) != "argon2id":
+            return True
+        return self._hasher.check_needs_rehash(stored)
+
+    def measure(self, hashes: Iterable[str], *, times: int = 3) -> dict[str, float]:
+        """Learn how long hashes of each cost among *hashes* take, before anybody asks.
+
+        Nothing is done where all have the current parameters.
+
+        Args:
+            times: how often each is measured; once if it takes longer than failures
+                are drawn out (``pace.LONGEST``).
+
+        Returns:
+            The usual seconds by cost (``cost_of``).
+        """
+        examples = {self._cost: self._dummy}
+        for stored in hashes:
+            cost = cost_of(stored)
+            if cost is not None:
+                examples.setdefault(cost, stored)
+        for cost, stored in examples.items() if len(examples) > 1 else ():
+            judging = partial(self._judge, stored, ["?"])
+            for _ in range(times):
+                with self._place(), self._slot():
+                    self._run(judging)
+                if self._pace.usual().get(cost, 0.0) > LONGEST:
+                    break
+        return self._pace.usual()
 
     @contextmanager
-    def _slot(self) -> Iterator[None]:
+    def _place(self) -> Iterator[None]:
+        """Be one of those who are judged or wait: so many threads it may take."""
         if not self._lobby.acquire(blocking=False):
             raise Overloaded("too many passwords are waiting to be judged")
         try:
-            if not self._slots.acquire(timeout=self._wait):
-                raise Overloaded("judging passwords takes too long at the moment")
-            try:
-                yield
-            finally:
-                self._slots.release()
+            yield
         finally:
             self._lobby.release()
+
+    @contextmanager
+    def _slot(self) -> Iterator[None]:
+        """Be one of those for whom memory and a core are there."""
+        if not self._slots.acquire(timeout=self._wait):
+            raise Overloaded("judging passwords takes too long at the moment")
+        try:
+            yield
+        finally:
+            self._slots.release()
 
     def _hash(self, password: str) -> str:
         try:
@@ -194,42 +251,46 @@ class Passwords:
         except Argon2Error as error:
             raise Overloaded("no memory to hash a password") from error
 
-    def _judge(self, stored: str | None, spellings: list[str]) -> Verdict:
-        kind = None if stored is None else scheme(stored)
+    def _judge(self, stored: str | None, spellings: list[str]) -> tuple[Verdict, float]:
+        """Return the verdict, and by how many seconds it comes too early."""
+        early = 0.0
         for spelling in spellings:
-            if stored is None or kind is None:
-                self._waste(spelling)
-            elif self._is_right(kind, stored, spelling):
-                return Verdict(
-                    right=True,
-                    stale=kind != "argon2id"
-                    or spelling != spellings[0]
-                    or self._hasher.check_needs_rehash(stored),
-                )
-        return Verdict(right=False)
+            begun = self._clock()
+            cost = self._hold_against(stored, spelling)
+            took = self._clock() - begun
+            if cost is None and stored is not None:
+                stale = spelling != spellings[0] or self.is_stale(stored)
+                return Verdict(right=True, stale=stale), 0.0
+            judged = cost or self._cost
+            self._pace.note(judged, took)
+            early += max(0.0, self._pace.due(judged) - took)
+        return Verdict(right=False), early
 
-    def _is_right(self, kind: Scheme, stored: str, password: str) -> bool:
+    def _hold_against(self, stored: str | None, password: str) -> str | None:
+        """Return None if *password* is right, else the cost of what was judged."""
+        cost = None if stored is None else cost_of(stored)
+        if stored is None or cost is None:
+            self._waste(password)
+            return self._cost
         try:
-            if kind == "argon2id":
-                return self._hasher.verify(stored, password)
-            if kind == "bcrypt":
-                return bcrypt.checkpw(password.encode(), stored.encode())
-            if kind in WEAK:
-                return self._is_weak_hash(stored, password)
-            return check_password_hash(stored, password)
-        except VerifyMismatchError:
-            return False
+            return None if self._is_right(stored, password) else cost
         except (Argon2Error, ValueError):
             # Over bcrypt's 72 octets, or damaged inside: wrong, and as slow as wrong.
             self._waste(password)
-            return False
+            return self._cost
 
-    def _is_weak_hash(self, stored: str, password: str) -> bool:
-        """Judge in no time; a failure costs what others cost."""
-        right = is_apache_hash_of(password.encode(), stored)
-        if not right:
-            self._waste(password)
-        return right
+    def _is_right(self, stored: str, password: str) -> bool:
+        kind = scheme(stored)
+        if kind == "bcrypt":
+            return bcrypt.checkpw(password.encode(), stored.encode())
+        if kind in WEAK:
+            return is_apache_hash_of(password.encode(), stored)
+        if kind != "argon2id":
+            return check_password_hash(stored, password)
+        try:
+            return self._hasher.verify(stored, password)
+        except VerifyMismatchError:
+            return False
 
     def _waste(self, password: str) -> None:
         try:
