@@ -105,7 +105,7 @@ class Forgeries:
             peer: of the socket. keys: of environ; their values are told to nobody.
         """
         now = self._clock()
-        if _may_be_ours(peer) and self._unlisted.may_say(address_key(peer), now=now):
+        if _may_be_ours(peer) and self._unlisted.stands_for(address_key(peer), now=now):
             names = ", ".join(sorted(map(_name, keys)))
             remedy = "if that is your web server, list it in gate.trusted_proxies"
             self._audit.event(
