@@ -24,7 +24,7 @@ FUNCTION_LINES = 45
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "misc"}
 
 # Spelled so that this file does not contain what it looks for.
-MACHINE_PATH = re.compile(r"(?<![\w.$}])/(?:work|root|tmp/v)/")
+MACHINE_PATH = re.compile(r"(?<![\w.$}/])/(?:work/|root/|(?:home|Users|tmp)/\w)")
 LEFT_OVER = re.compile(r"\b(?:TO[D]O|FIX[M]E|XX[X])\b")
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -116,13 +116,12 @@ def test_functions_stay_small():
 
 
 def test_half_of_the_functions_are_short(record_property):
-    """A report (``pytest -s``), not a rule: it fails only where nothing is measured."""
     sizes = [lines(each.node) for each in functions()]
     median = statistics.median(sizes)
     record_property("median_function_lines", median)
     print(f"\n{len(sizes)} functions, median {median} lines, longest {max(sizes)}")
 
-    assert median > 0
+    assert median < 10
 
 
 def test_what_is_public_says_what_it_does():
@@ -141,7 +140,11 @@ def test_what_is_public_says_what_it_does():
 
 
 def test_names_say_what_is_in_a_module():
-    parts = {part for path in modules() for part in path.with_suffix("").parts}
+    parts = {
+        part
+        for path in modules()
+        for part in path.relative_to(ROOT).with_suffix("").parts
+    }
 
     assert parts & EMPTY_NAMES == set()
 

@@ -56,7 +56,7 @@ class GateMiddleware:
     """
 
     def __init__(self, app: WSGIApplication | None, parts: Parts) -> None:
-        self.app = app or self._nothing
+        self.app = self._nothing if app is None else app
         self._only_asked = app is None
         self._parts = parts
         self._clock = parts.clock
@@ -315,7 +315,7 @@ class GateMiddleware:
         cookie = asked.environ.get("HTTP_COOKIE", "")
         path = asked.place.target.path.removeprefix(self._parts.prefix)
         live = asked.live
-        partial = live is not None and live.session.level is not Level.SECOND_FACTOR
+        halfway = live is not None and live.session.level is not Level.SECOND_FACTOR
         return PageRequest(
             environ=asked.environ,
             method=asked.method,
@@ -325,8 +325,8 @@ class GateMiddleware:
             address=asked.caller.address,
             now=asked.now,
             request_id=request_id(asked.environ),
-            live=None if partial else live,
-            partial=live if partial else None,
+            live=None if halfway else live,
+            partial=live if halfway else None,
             token=cookies.find(cookie, self._parts.names.session),
         )
 

@@ -103,3 +103,20 @@ def test_nobody_forgets_the_application(tmp_path):
 
     with pytest.raises(ConfigError, match="upstream: is missing"):
         create_app(path)
+
+
+def test_an_application_that_is_false_is_one_all_the_same(tmp_path):
+    class Empty:
+        """As an application that is a container, with nothing in it yet."""
+
+        __call__ = staticmethod(echo)
+
+        def __len__(self):
+            return 0
+
+    made = Installation(Empty(), tmp_path)
+    answer = made.sign_in(made.add_user("alice")).get("/")
+    made.accounts.store.close()
+
+    assert answer.status_code == 200
+    assert answer.json["REMOTE_USER"] == "alice"

@@ -108,6 +108,16 @@ def test_a_command_that_is_not_there_is_reported(failures):
     assert failures == ["/none/such cannot be started (No such file or directory)"]
 
 
+def test_an_event_that_nobody_can_be_told_keeps_no_other_from_it(make, out, caplog):
+    hook = make("cat >> $OUT")
+    hook.tell("enrollment", "not ASCII: \N{SNOWMAN}")
+    hook.tell("enrollment", "{}")
+
+    assert hook.finish()
+    assert out.read_text() == "{}\n"
+    assert "did not reach /bin/sh" in caplog.text
+
+
 def test_a_command_that_reads_nothing_is_no_trouble(make, failures):
     hook = make("exec 0<&-; exit 0")
     for _ in range(20):

@@ -51,6 +51,23 @@ def test_a_permitted_request_is_one_addition(meter):
     assert sum(series.values()) == 2
 
 
+def test_no_duration_is_lost_while_another_is_written_down(meter):
+    name = next(
+        one.name for one in METRICS if one.kind == "histogram" and not one.labels
+    )
+
+    class Interrupted(float):
+        """Seconds during whose conversion another thread counts."""
+
+        def __mul__(self, by):
+            meter.observe(name, 1.0)
+            return super().__mul__(by)
+
+    meter.observe(name, Interrupted(2.0))
+
+    assert samples(meter)[name + "_sum"][()] == 3.0
+
+
 @pytest.mark.parametrize(
     ("name", "labels", "counted"),
     [

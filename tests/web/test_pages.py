@@ -123,6 +123,21 @@ def test_a_theme_goes_before_the_shipped_templates(tmp_path):
     assert installation.client().get("/_gate/login").status_code == 200
 
 
+def test_assets_are_read_at_the_start_whatever_is_asked_for(tmp_path):
+    from tests.applications import echo
+
+    style = tmp_path / "theme" / "assets" / "own.css"
+    style.parent.mkdir(parents=True)
+    style.write_text("h1 { color: teal }")
+    installation = Installation(echo, tmp_path, gate={"theme": "theme"})
+    browser = installation.client()
+    style.unlink()
+    for number in range(100):
+        assert browser.get(f"/_gate/assets/{number}.css").status_code == 404
+
+    assert browser.get("/_gate/assets/own.css").text == "h1 { color: teal }"
+
+
 def test_a_template_is_compiled_anew_only_when_it_was_edited(tmp_path, monkeypatch):
     compiled = []
     compile_it = Environment._generate

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import logging
 import os
 import signal
 import threading
@@ -31,6 +32,8 @@ from pathlib import Path
 from totp_gate.telemetry.fairness import FairQueue, Waiting
 from totp_gate.telemetry.inventory import LOCKED
 from totp_gate.telemetry.seldom import Seldom
+
+_log = logging.getLogger("totp_gate")
 
 LONGEST_RUN = 10.0
 LONGEST_QUEUE = 100
@@ -111,12 +114,20 @@ class Hook:
         while True:
             line = waiting.take().text
             try:
-                reason = self._run(line)
-            except OSError as error:
-                reason = f"cannot be started ({error.strerror})"
-            if reason:
-                self._failed(f"{self._command[0]} {reason}")
-            waiting.done()
+                self._attempt(line)
+            except Exception:  # noqa: BLE001 - later events need this thread, too
+                _log.exception("an event did not reach %s", self._command[0])
+            finally:
+                waiting.done()
+
+    def _attempt(self, line: str) -> None:
+        """Run the command with *line*, and tell what went wrong."""
+        try:
+            reason = self._run(line)
+        except OSError as error:
+            reason = f"cannot be started ({error.strerror})"
+        if reason:
+            self._failed(f"{self._command[0]} {reason}")
 
     def _run(self, line: str) -> str:
         """Run the command with *line*; return what went wrong, or nothing."""

@@ -90,9 +90,11 @@ class Meter:
         """Add one duration to a histogram."""
         place = _PLACES[name, *labels]
         buckets = _BY_NAME[name].buckets
+        microseconds = int(seconds * _MICROSECONDS)
         values = self.cells.values
+        # No call between reading and writing: another thread would go on there.
         values[place + bisect_left(buckets, seconds)] += 1
-        values[place + len(buckets) + 1] += int(seconds * _MICROSECONDS)
+        values[place + len(buckets) + 1] += microseconds
 
     def ask(self, name: str, source: Callable[[float], float]) -> None:
         """Let *source* say the value of a gauge whenever somebody reads.

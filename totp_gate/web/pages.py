@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +92,20 @@ def template_folder() -> Path:
     raise ConfigError([("templates", reason)])
 
 
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A style sheet, a script or a picture of the pages.
+
+    Attributes:
+        kind: media type.
+        version: changes with the octets.
+    """
+
+    octets: bytes
+    kind: str
+    version: str
+
+
 class Pages:
     """Renders the gate's pages.
 
@@ -134,7 +148,7 @@ class Pages:
             lang="en",
             asset=self._asset_url,
         )
-        self.asset = lru_cache(maxsize=32)(self._read_asset)
+        self._assets = _read_assets(self._folders)
 
     def render(
         self,
@@ -167,19 +181,27 @@ class Pages:
             answer.headers.add(name, value)
         return answer
 
-    def _read_asset(self, name: str) -> tuple[bytes, str] | None:
-        """Return an asset's octets and media type, or None."""
-        for folder in self._folders:
-            path = folder / "assets" / name
-            if "/" not in name and not name.startswith(".") and path.is_file():
-                kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-                return path.read_bytes(), kind
-        return None
+    def asset(self, name: str) -> Asset | None:
+        """Return the asset called *name*, as it was at the start, or None."""
+        return self._assets.get(name)
 
     def _asset_url(self, name: str) -> str:
         found = self.asset(name)
-        version = hashlib.sha256(found[0]).hexdigest()[:12] if found else "missing"
+        version = found.version if found else "missing"
         return f"{self._prefix}/assets/{name}?v={version}"
+
+
+def _read_assets(folders: Sequence[Path]) -> dict[str, Asset]:
+    """Return the assets of *folders* by name; those of the first go before others."""
+    found: dict[str, Asset] = {}
+    for folder in reversed(folders):
+        for path in (folder / "assets").glob("[!.]*"):
+            if path.is_file():
+                octets = path.read_bytes()
+                kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+                version = hashlib.sha256(octets).hexdigest()[:12]
+                found[path.name] = Asset(octets, kind, version)
+    return found
 
 
 def _content_policy(hosts: Sequence[str]) -> str:

@@ -133,8 +133,7 @@ class Routes:
         found = self._desk.pages.asset(name)
         if found is None:
             return self._desk.trouble.answer(request.environ, 404)
-        octets, kind = found
-        answer = Answer(octets, content_type=kind)
+        answer = Answer(found.octets, content_type=found.kind)
         answer.headers["Cache-Control"] = f"public, max-age={_YEAR}, immutable"
         return self._desk.pages.finish(answer)
 
