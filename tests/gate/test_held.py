@@ -376,3 +376,16 @@ def test_json_is_shown_in_order(installation, alice, late):
     installation.sign_in(alice, late)
 
     assert "&#34;a&#34;: 1" in late.get("/_gate/held").text
+
+
+def test_a_length_that_is_none_is_refused_before_anything_is_kept(late):
+    answer = late.open(
+        "/comment",
+        method="POST",
+        data=BODY,
+        headers=HERE | FORM,
+        environ_overrides={"CONTENT_LENGTH": "9" * 5000},
+    )
+
+    assert answer.status_code == 400
+    assert echo.calls == 0

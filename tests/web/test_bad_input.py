@@ -90,6 +90,48 @@ def test_a_bad_body_is_refused_and_counts_nothing(installation, body, kind, stat
     assert failures(installation) == 0
 
 
+@pytest.mark.parametrize(
+    ("length", "status"),
+    [
+        pytest.param("9" * 5000, 400, id="5,000 digits"),
+        pytest.param("9" * 18, 413, id="more than any disk has"),
+        pytest.param("\u00b2", 400, id="a digit elsewhere than in ASCII"),
+        pytest.param("-1", 400, id="negative"),
+        pytest.param("1_0", 400, id="as Python writes it"),
+        pytest.param("500", 400, id="more than was sent"),
+    ],
+)
+def test_a_length_that_is_none_is_refused(installation, length, status):
+    answer = installation.client().post(
+        LOGIN,
+        data=b"username=a&password=b&csrf_token=c",
+        content_type=FORM,
+        environ_overrides={"CONTENT_LENGTH": length},
+    )
+
+    assert answer.status_code == status
+    assert failures(installation) == 0
+
+
+def test_a_field_no_form_of_ours_has_is_refused(installation, fields):
+    browser, sent = fields
+
+    assert browser.post(LOGIN, data=sent | {"role": "admin"}).status_code == 400
+    assert failures(installation) == 0
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        pytest.param("next=/a&next=/b", id="twice"),
+        pytest.param("n=1&" * 20 + "next=/a", id="more fields than a page has"),
+    ],
+)
+@pytest.mark.parametrize("page", ["/login", "/second-factor", "/held"])
+def test_a_query_of_two_minds_is_refused(browser, query, page):
+    assert browser.get(f"/_gate{page}?{query}").status_code == 400
+
+
 @pytest.mark.parametrize("text", NAUGHTY)
 @pytest.mark.parametrize("field", ["username", "password", "csrf_token"])
 def test_naughty_text_is_never_markup(installation, fields, field, text):

@@ -17,6 +17,7 @@ from totp_gate.accounts.held import LONGEST_BODY, Held, Kept
 from totp_gate.accounts.live import Live
 from totp_gate.accounts.references import References
 from totp_gate.web.arrival import OWN_TOKEN
+from totp_gate.web.bodies import declared_length, read_body
 from totp_gate.web.csrf import Form
 from totp_gate.web.desk import Desk
 from totp_gate.web.pages import Answer
@@ -60,6 +61,7 @@ _NOT_KEPT = frozenset(
 )
 _LONGEST_HEAD = 32 * 1024
 _LONGEST_PREVIEW = 4000
+_PATIENCE = 60.0  # a slow line takes its time for what was typed for an hour
 _PAGE = "/held"
 
 
@@ -114,27 +116,21 @@ class HeldPages:
         """Keep what *request* wants of the application, if that may be; its mark.
 
         Raises:
+            BadRequest: its body did not arrive.
             StoreUnavailable: nothing was kept.
         """
         environ = request.environ
-        length = environ.get("CONTENT_LENGTH") or ""
         if (
             request.method not in _METHODS
             or not _is_from_our_page(request)
-            or not length.isdecimal()
-            or not 0 < int(length) <= LONGEST_BODY
+            or not 0 < (declared_length(environ) or 0) <= LONGEST_BODY
             or not self._was_signed_in(request)
         ):
             return None
         known = _known(environ)
         if sum(map(len, known.values())) > _LONGEST_HEAD:
             return None
-        try:
-            body = environ["wsgi.input"].read(int(length))
-        except OSError:
-            return None
-        if len(body) != int(length):
-            return None
+        body = read_body(environ, LONGEST_BODY, patience=_PATIENCE)
         cookie = request.cookie(self._desk.names.device)
         mark = self._held.keep(cookie, known, body, now=request.now)
         if mark is not None:

@@ -81,7 +81,8 @@ class LoginCookie:
                 "at": state.at,
                 "credential": state.credential,
                 "recovered": state.recovered,
-            }
+            },
+            ensure_ascii=False,  # escaped, a long name would fit into no cookie
         )
         sealed = self._sealer.seal(clear.encode(), purpose=_PURPOSE, owner="")
         return self._tokens.write("login-state", {"s": sealed})

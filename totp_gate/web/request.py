@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 from urllib.parse import parse_qsl
 
-from werkzeug.wsgi import get_input_stream
-
 from totp_gate.accounts.guessing import Visitor
 from totp_gate.accounts.live import Live
 from totp_gate.core import cookies, headers
 from totp_gate.core.urls import Origin
 from totp_gate.errors import BadRequest
+from totp_gate.web.bodies import read_body
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -82,28 +81,36 @@ class PageRequest:
         return cookies.find(self.environ.get("HTTP_COOKIE", ""), name)
 
     def argument(self, name: str) -> str | None:
-        """Return a field of the query, None where it is missing or there twice."""
+        """Return a field of the query, None where it is missing.
+
+        Raises:
+            BadRequest: it is there twice, or there are more fields than any page has.
+        """
         try:
             pairs = parse_qsl(
                 self.query, keep_blank_values=True, max_num_fields=MAX_FIELDS
             )
         except ValueError:
-            return None
+            raise BadRequest("the query has too many fields") from None
         found = [value for key, value in pairs if key == name]
-        return found[0] if len(found) == 1 else None
+        if len(found) > 1:
+            raise BadRequest(f"the query has {name} twice")
+        return found[0] if found else None
 
     def form(self, *fields: str, optional: tuple[str, ...] = ()) -> Mapping[str, str]:
         """Return the fields of the posted form; optional ones may be missing.
 
         Raises:
-            BadRequest: 400 for a field that is missing, there twice or not UTF-8; 413
-                for a body over ``MAX_BODY`` octets; 415 for anything but a form.
+            BadRequest: 400 for a field that is missing, there twice, unknown or not
+                UTF-8; 415 for anything but a form; the others as ``read_body``.
         """
-        pairs = self._pairs()
         found: dict[str, str] = {}
-        for name, value in pairs:
+        for name, value in self._pairs():
+            shown = headers.plain(name, 40)
             if name in found:
-                raise BadRequest(f"the field {headers.plain(name, 40)} is there twice")
+                raise BadRequest(f"the field {shown} is there twice")
+            if name not in fields and name not in optional:
+                raise BadRequest(f"the form has no field {shown}")
             found[name] = value
         missing = [name for name in fields if name not in found]
         if missing:
@@ -138,7 +145,7 @@ class PageRequest:
         charset = parameters.strip().lower()
         if charset not in {"", "charset=utf-8", 'charset="utf-8"'}:
             raise BadRequest("a form must be sent as UTF-8", status=415)
-        body = self._body()
+        body = read_body(self.environ, MAX_BODY)
         try:
             return parse_qsl(
                 body.decode("ascii"),
@@ -149,16 +156,3 @@ class PageRequest:
             )
         except ValueError:
             raise BadRequest("the form is malformed or has too many fields") from None
-
-    def _body(self) -> bytes:
-        length = self.environ.get("CONTENT_LENGTH") or "0"
-        if length.isdecimal() and int(length) > MAX_BODY:
-            raise BadRequest("the form is too long", status=413)
-        stream = get_input_stream(self.environ, max_content_length=MAX_BODY + 1)
-        try:
-            body = stream.read(MAX_BODY + 1)
-        except Exception:  # noqa: BLE001 - servers have no class for it in common
-            raise BadRequest("the form did not arrive whole") from None
-        if len(body) > MAX_BODY:
-            raise BadRequest("the form is too long", status=413)
-        return body
