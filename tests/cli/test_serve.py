@@ -316,9 +316,9 @@ def test_gunicorn_is_set_up_so_that_only_the_gate_judges(tmp_path: Path):
     ("upstream", "server", "worker_class", "threads"),
     [
         ('url = "http://127.0.0.1:9"', "", "gevent", 1),
-        ('app = "m:a"', "", "gthread", 8),
+        ('app = "m:a"', "", "totp_gate.cli.threaded.Worker", 8),
         ('app = "m:a"', 'worker_class = "sync"', "sync", 1),
-        ('app = "m:a"', "threads = 3", "gthread", 3),
+        ('app = "m:a"', "threads = 3", "totp_gate.cli.threaded.Worker", 3),
         ('app = "m:a"', 'worker_class = "gevent"', "gevent", 1),
         ("", "", "gevent", 1),
     ],

@@ -38,6 +38,7 @@ JUDGING = 60
 _GRACE = 30
 _KEEPALIVE = 5
 _CONNECTIONS = 1000
+_THREADED = "totp_gate.cli.threaded.Worker"
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - gunicorn makes a file only it can read
 
 
@@ -46,13 +47,13 @@ def settings(config: Config) -> dict[str, Any]:
     upstream, server = config.upstream, config.server
     # Threads are for applications; slow visitors of anything else should hold none.
     wrapped = upstream is not None and bool(upstream.app)
-    worker_class = server.worker_class or ("gthread" if wrapped else "gevent")
+    kind = server.worker_class or ("gthread" if wrapped else "gevent")
     tunnels = 0 if upstream is None else upstream.max_tunnels
     chosen: dict[str, Any] = {
         "bind": server.bind,
         "workers": server.workers,
-        "worker_class": worker_class,
-        "threads": server.threads if worker_class == "gthread" else 1,
+        "worker_class": _THREADED if kind == "gthread" else kind,
+        "threads": server.threads if kind == "gthread" else 1,
         "worker_connections": _CONNECTIONS + tunnels,
         "proc_name": "totp_gate",
         "graceful_timeout": _GRACE,
