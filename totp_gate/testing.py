@@ -247,6 +247,7 @@ def write_settings(
     section.update(gate or {})
     lines = [f"{key} = {_toml(value)}" for key, value in section.items()]
     path = folder / "gate.toml"
+    path.touch(mode=0o600)
     path.write_text("[gate]\n" + "\n".join(lines) + "\n" + settings)
     return path
 

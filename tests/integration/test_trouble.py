@@ -219,7 +219,9 @@ def open_folder(folder):
         pytest.param(open_keys, "gate.keys_file", id="keys others can read"),
         pytest.param(broken_keys, "gate.keys_file", id="keys that are none"),
         pytest.param(garbage_state, "gate.state", id="a state that is none"),
-        pytest.param(open_folder, "gate.state", id="a folder others can write to"),
+        pytest.param(
+            open_folder, "everybody can write to", id="a folder others can write to"
+        ),
     ],
 )
 def test_what_is_broken_at_the_start_is_named_and_nothing_is_served(

@@ -15,12 +15,13 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from totp_gate.config.base import Complaint
+from totp_gate.config.permissions import meddled, replaceable
 from totp_gate.config.problems import broken, concerns, translate, without
 from totp_gate.config.settings import Config
 from totp_gate.config.sources import FILE_VARIABLE, Source, strangers
 from totp_gate.errors import ConfigError
 
-__all__ = ["Config", "load_config", "settings_file"]
+__all__ = ["Config", "examine", "load_config", "settings_file"]
 
 
 def load_config(
@@ -29,7 +30,8 @@ def load_config(
     """Return what the settings file and the environment say.
 
     Neither the keys nor the state are opened; of the keys only the file's mode and
-    owner are looked at.
+    owner are looked at, as of all that is named. The file itself may be changed by
+    nobody but root and the user who runs this, and read by nobody if a secret is in it.
 
     Args:
         path: the file; None: ``TOTP_GATE_CONFIG``, else ``gate.toml``.
@@ -38,19 +40,38 @@ def load_config(
     Raises:
         ConfigError: with all problems, in the order of the file.
     """
-    strange = strangers(Config, environ)
+    config, problems = examine(path, environ=environ)
+    if problems or config is None:
+        raise ConfigError(problems)
+    return config
+
+
+def examine(
+    path: str | Path | None = None, *, environ: Mapping[str, str] = os.environ
+) -> tuple[Config | None, list[tuple[str, str]]]:
+    """Return what can be used of the settings, and all that is wrong with them.
+
+    Where something is wrong, the settings are good for finding out what else is, and
+    for nothing more: defaults stand for those that cannot be used.
+
+    Args:
+        path, environ: as in ``load_config``.
+
+    Raises:
+        ConfigError: there is no file, or it is no TOML.
+    """
+    file, strange = settings_file(path, environ=environ), strangers(Config, environ)
     try:
-        source = Source(settings_file(path, environ=environ))
+        source = Source(file)
     except ConfigError as error:
         raise ConfigError([*error.problems, *strange]) from None
     source.override(Config, environ)
     config, complaints = _judge(source)
     complaints.sort(key=source.position)
     problems = [(source.label(one.place), one.reason) for one in complaints]
-    problems += strange
-    if problems or config is None:
-        raise ConfigError(problems)
-    return config
+    if reason := meddled(file) or replaceable(file):
+        problems.insert(0, (file.name, reason))
+    return config, problems + source.complaints + strange
 
 
 def settings_file(

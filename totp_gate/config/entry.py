@@ -22,8 +22,8 @@ from totp_gate.config.fields import (
     Whole,
     as_tuple,
     each,
-    too_open,
 )
+from totp_gate.config.permissions import too_open
 from totp_gate.core.passwords import Weak
 from totp_gate.core.urls import Origin, parse_origin
 from totp_gate.errors import ConfigError
@@ -176,7 +176,7 @@ def _keys_reason(path: Path) -> str:
         return f"{path} ({error.strerror}): correct the path or its permissions"
     if not stat.S_ISREG(found.st_mode):
         return f"{path} is no file: name the file of the keys"
-    if reason := too_open(path, owners=frozenset((0, os.geteuid()))):
+    if reason := too_open(path):
         return reason
     if not os.access(path, os.R_OK):
         return f"{path} cannot be read: run chown {os.geteuid()} {path}"

@@ -18,6 +18,7 @@ from pydantic import BeforeValidator, GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
 from totp_gate.config.base import folder
+from totp_gate.config.permissions import meddled, too_open
 
 Element = TypeVar("Element")
 Read = TypeVar("Read")
@@ -116,7 +117,10 @@ def each(
 
 
 def as_text_file(value: object, info: ValidationInfo) -> str:
-    """Return the absolute path of a readable file; an empty one stays empty."""
+    """Return the absolute path of a readable file nobody else can change.
+
+    An empty one stays empty.
+    """
     if not isinstance(value, str):
         raise ValueError("must be the path of a file, in quotes")  # noqa: TRY004
     if not value:
@@ -135,7 +139,10 @@ def as_secret_file(value: object, info: ValidationInfo) -> str:
 
 
 def as_folder(value: object, info: ValidationInfo) -> str:
-    """Return the absolute path of an existing folder; an empty one stays empty."""
+    """Return the absolute path of a folder nobody else can change; an empty one stays.
+
+    The same goes for all that is in it.
+    """
     if not isinstance(value, str):
         raise ValueError("must be the path of a folder, in quotes")  # noqa: TRY004
     if not value:
@@ -143,6 +150,8 @@ def as_folder(value: object, info: ValidationInfo) -> str:
     path = folder(info) / value
     if not stat.S_ISDIR(_found(path).st_mode):
         raise ValueError(f"{path} is no folder: name one")
+    for each in (path, *path.rglob("*")):
+        _refuse_meddled(each)
     return str(path)
 
 
@@ -162,23 +171,6 @@ def as_secret(value: object, info: ValidationInfo) -> str:
     return text
 
 
-def too_open(path: Path, owners: frozenset[int] | None = None) -> str:
-    """Return why the secrets in *path* are not safe there, or nothing.
-
-    Args:
-        path: an existing file.
-        owners: who may own it (user ids); None: anybody.
-    """
-    found = path.stat()
-    if found.st_mode & 0o077:
-        return f"others can read {path}: run chmod 600 {path}"
-    if found.st_mode & 0o700 & ~0o600:
-        return f"{path} is executable: run chmod 600 {path}"
-    if owners is not None and found.st_uid not in owners:
-        return f"{path} is owned by somebody else: run chown {os.geteuid()} {path}"
-    return ""
-
-
 def _found(path: Path) -> os.stat_result:
     try:
         return path.stat()
@@ -193,6 +185,12 @@ def _look(path: Path) -> None:
         raise ValueError(f"{path} is no file: name one")
     if not os.access(path, os.R_OK):
         raise ValueError(f"{path} cannot be read: give it to the gate's own user")
+    _refuse_meddled(path)
+
+
+def _refuse_meddled(path: Path) -> None:
+    if reason := meddled(path):
+        raise ValueError(reason)
 
 
 TextFile = Annotated[str, BeforeValidator(as_text_file)]

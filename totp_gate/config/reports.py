@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, ValidationInfo, field_validator
 
 from totp_gate.config.base import Complaint, Section, complaint, folder, setting
 from totp_gate.config.fields import as_tuple, each
+from totp_gate.config.permissions import meddled
 from totp_gate.core.headers import Networks
 from totp_gate.telemetry.inventory import EVENTS, told_events
 from totp_gate.telemetry.sinks import FACILITIES
@@ -56,7 +57,10 @@ class AuditSection(Section):
         if any("\0" in word for word in value):
             raise ValueError("holds a character that no argument can: leave it out")
         program = folder(info) / value[0]
-        if not _is_program(program):
+        if _is_program(program):
+            if reason := meddled(program):
+                raise ValueError(reason)
+        else:
             raise ValueError(
                 f"{program} is no program: name one by its path, and run"
                 " chmod +x on it (arguments are list items of their own)"

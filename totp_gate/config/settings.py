@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, PrivateAttr
 from totp_gate.config.base import Complaint, Section, setting
 from totp_gate.config.entry import GateSection, UpstreamSection
 from totp_gate.config.fields import as_tuple
+from totp_gate.config.permissions import is_readable_by_others
 from totp_gate.config.reports import AuditSection, MetricsSection
 from totp_gate.config.rules import RuleEntry, between
 from totp_gate.config.sections import (
@@ -21,7 +22,7 @@ from totp_gate.config.sections import (
     SessionSection,
     ThrottleSection,
 )
-from totp_gate.config.users import UserEntry, alike
+from totp_gate.config.users import UserEntry, alike, exposed
 from totp_gate.core import otp
 from totp_gate.core.password_rules import Requirements
 from totp_gate.core.policy import Rule
@@ -69,6 +70,8 @@ class Config(Section):
                     place = (name, number)
                     yield from (one.below(place) for one in entry.complaints())
         yield from (one.below(("users",)) for one in alike(self.users))
+        if is_readable_by_others(self.path):
+            yield from (one.below(("users",)) for one in exposed(self.users, self.path))
         yield from between(
             self.rules,
             origins=self.origins,

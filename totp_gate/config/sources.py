@@ -127,7 +127,10 @@ def _read(path: Path) -> str:
     except IsADirectoryError:
         reason = f"is a folder: name the file in it, as {path / 'gate.toml'}"
     except OSError as error:
-        reason = f"cannot be read ({error.strerror}): correct its permissions"
+        remedy = "correct its permissions"
+        if path.is_dir():
+            remedy = f"name the file in it, as {path / 'gate.toml'}"
+        reason = f"cannot be read ({error.strerror}): {remedy}"
     else:
         try:
             return octets.decode("utf-8-sig")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, field_validator
@@ -136,6 +137,21 @@ class UserEntry(Section):
             source="file",
             totp_secret=parse_secret(seed) if seed else None,
         )
+
+
+def exposed(users: Sequence[UserEntry], path: Path) -> Iterator[Complaint]:
+    """Yield the secrets of *users*, which stand in the file *path*: others can read it.
+
+    As with files of one secret: a hash can be guessed by whoever has it.
+    """
+    for number, user in enumerate(users):
+        for secret in ("password_hash", "totp_secret"):
+            if getattr(user, secret):
+                reason = (
+                    f"others can read {path}: run chmod 600 {path}, or write the secret"
+                    f" into a file of its own and name it in {secret}_file"
+                )
+                yield Complaint((number, secret), reason)
 
 
 def alike(users: Sequence[UserEntry]) -> Iterator[Complaint]:

@@ -46,10 +46,15 @@ def check_directory(directory: Path) -> None:
         raise refused(f"{directory}: {error.strerror}; choose another place") from error
     if not stat.S_ISDIR(found.st_mode):
         raise refused(f"{directory} is not a directory; choose another place")
-    if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+    if anybody_can_replace(found):
         raise refused(f"everybody can write to {directory}; chmod 0700 it")
     if not _writable(directory, found):
         raise refused(f"{directory} cannot be written; chown or chmod 0700 it")
+
+
+def anybody_can_replace(folder: os.stat_result) -> bool:
+    """Tell whether everybody can replace the files in a folder, whoever owns them."""
+    return bool(folder.st_mode & stat.S_IWOTH and not folder.st_mode & stat.S_ISVTX)
 
 
 def check_file(path: Path) -> None:
