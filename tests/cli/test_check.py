@@ -34,6 +34,41 @@ def test_problems_of_all_parts_are_named_at_once(terminal: Terminal):
         assert key in complaint
 
 
+def test_a_mistake_in_the_settings_hides_no_other(terminal: Terminal):
+    write_settings(terminal.folder, "[session]\nidle = 3\n", gate={"theme": "theme"})
+    (terminal.folder / "theme").mkdir()
+    (terminal.folder / "theme" / "login.html").write_text("{% if %}")
+    (terminal.folder / "gate.keys").write_text("nonsense\n")
+    (terminal.folder / "gate.db").write_bytes(b"nonsense" * 1000)
+    (terminal.folder / "gate.db").chmod(0o600)
+
+    complaint = terminal.refused("check", code=2)
+
+    for key in ("session.idle", "gate.keys_file", "gate.state", "gate.theme"):
+        assert complaint.count(f"{key}") == 1, complaint
+
+
+def test_what_a_wrong_setting_names_is_not_looked_for_elsewhere(terminal: Terminal):
+    (terminal.folder / "gate.db").write_bytes(b"nonsense" * 1000)
+    write_settings(terminal.folder, gate={"state": "nonsense", "keys_file": "none"})
+
+    complaint = terminal.refused("check", code=2)
+
+    assert complaint.count("gate.state") == 1
+    assert complaint.count("gate.keys_file") == 1
+
+
+def test_a_theme_that_is_broken_is_a_problem(terminal: Terminal):
+    write_settings(terminal.folder, gate={"theme": "theme"})
+    (terminal.folder / "theme").mkdir()
+    page = terminal.folder / "theme" / "login.html"
+    page.write_text("<p>\n{% if %}")
+
+    complaint = terminal.refused("check", code=2)
+
+    assert f"gate.theme: {page} (line 2): " in complaint
+
+
 def test_an_application_that_is_not_there_is_a_warning(alice: Terminal):
     url = f"http://127.0.0.1:{free_port()}"
     write_settings(alice.folder, f'[upstream]\nurl = "{url}"\n')

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from tests.stores.conftest import START
-from totp_gate.errors import ConfigError
+from totp_gate.errors import ConfigError, StoreUnavailable
 from totp_gate.stores import migrations
 
 
@@ -93,7 +95,7 @@ def test_a_step_that_fails_changes_nothing(old, open_file, monkeypatch):
     assert found(open_file()) == ("1", [])
 
 
-def test_a_newer_state_is_refused_and_left_alone(old, open_file, monkeypatch):
+def test_a_newer_state_is_refused_and_left_alone(old, open_file, state, monkeypatch):
     monkeypatch.setattr(migrations, "STEPS", (column("new1"),))
     open_file().close()
     monkeypatch.undo()
@@ -101,7 +103,9 @@ def test_a_newer_state_is_refused_and_left_alone(old, open_file, monkeypatch):
     with pytest.raises(ConfigError, match="newer totp_gate") as refused:
         open_file()
 
-    assert [key for key, _ in refused.value.problems] == ["gate.state"]
+    ((key, reason),) = refused.value.problems
+    assert key == "gate.state"
+    assert reason.startswith(str(state))
     monkeypatch.setattr(migrations, "STEPS", (column("new1"),))
     assert found(open_file()) == ("2", ["new1"])
 
@@ -117,3 +121,33 @@ def test_a_state_without_a_version_is_refused(old, open_file, version):
 
     with pytest.raises(ConfigError, match="damaged"):
         open_file()
+
+
+@pytest.mark.parametrize(
+    ("change", "missing"),
+    [
+        ("DROP TABLE sessions", "sessions lacks "),
+        ("DROP TABLE counts", "counts lacks failures, key, last, since"),
+        ("ALTER TABLE counts DROP COLUMN since", "counts lacks since"),
+    ],
+)
+def test_a_state_that_is_not_whole_is_refused(old, open_file, state, change, missing):
+    with closing(sqlite3.connect(state)) as other:
+        other.execute(change)
+        other.commit()
+
+    with pytest.raises(ConfigError, match=missing) as refused:
+        open_file()
+
+    assert str(state) in str(refused.value)
+
+
+def test_whoever_finds_the_state_locked_is_told_which_and_what_to_do(
+    old, open_file, state
+):
+    with closing(sqlite3.connect(state, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StoreUnavailable, match="try again") as locked:
+            open_file(patience=0.1)
+
+    assert str(state) in str(locked.value)

@@ -5,6 +5,7 @@ import re
 import pytest
 from jinja2 import Environment
 
+from totp_gate.errors import ConfigError
 from totp_gate.testing import Installation
 from totp_gate.web.pages import Pages
 
@@ -121,6 +122,69 @@ def test_a_theme_goes_before_the_shipped_templates(tmp_path):
 
     assert "Bye from Our place" in installation.client().get("/_gate/logout").text
     assert installation.client().get("/_gate/login").status_code == 200
+
+
+@pytest.fixture
+def themed(tmp_path):
+    """Begin a gate whose theme has one template."""
+    from tests.applications import echo
+
+    opened = []
+
+    def begin(name, source):
+        (tmp_path / "theme").mkdir()
+        (tmp_path / "theme" / name).write_bytes(source)
+        opened.append(Installation(echo, tmp_path, gate={"theme": "theme"}))
+        return opened[-1]
+
+    yield begin
+    for one in opened:
+        one.accounts.store.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "said"),
+    [
+        pytest.param("base.html", b"<p>\n{% if %}", "(line 2): Expected", id="syntax"),
+        pytest.param("own.html", b"{{ a | no }}", "(line 1): No filter", id="a filter"),
+        pytest.param("login.html", b"\xff", "utf-8", id="octets"),
+    ],
+)
+def test_a_theme_that_cannot_be_read_does_not_start(
+    themed, tmp_path, name, source, said
+):
+    with pytest.raises(ConfigError) as caught:
+        themed(name, source)
+
+    ((key, reason),) = caught.value.problems
+    assert key == "gate.theme"
+    assert str(tmp_path / "theme" / name) in reason
+    assert said in reason
+    assert reason.endswith(": correct it")
+
+
+@pytest.mark.parametrize("path", ["/_gate/nothing", "/_gate/login", "/a/../b"])
+def test_an_error_page_that_breaks_is_said_in_words(themed, caplog, path):
+    house = themed("error.html", b"{{ nobody_gives_this }}")
+    answer = house.client().get(path, headers={"Host": "evil.example"})
+
+    assert answer.status_code == 400
+    assert answer.mimetype == "text/plain"
+    assert "evil.example" not in answer.text
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Cache-Control"] == "no-store"
+    request_id = answer.text.split()[-1]
+    assert f"request {request_id} got no page" in caplog.text
+    assert "nobody_gives_this" in caplog.text
+
+
+def test_a_page_that_breaks_is_an_error_page(themed):
+    answer = (
+        themed("login.html", b"{{ nobody_gives_this }}").client().get("/_gate/login")
+    )
+
+    assert answer.status_code == 500
+    assert "Something broke" in answer.text
 
 
 def test_assets_are_read_at_the_start_whatever_is_asked_for(tmp_path):

@@ -45,7 +45,7 @@ def check(parts: Parts, as_json: bool) -> None:
     Example: totp-gate --config /etc/totp_gate/gate.toml check
     """
     try:
-        found = Findings(parts.config)
+        found = look(parts.path)
     except ConfigError as error:
         if as_json:
             _print_json(error.problems, [])
@@ -56,7 +56,7 @@ def check(parts: Parts, as_json: bool) -> None:
     if found.problems:
         raise ConfigError(found.problems)
     if not as_json:
-        print_fields([("ok", parts.config.path), *found.summary.items()])
+        print_fields([("ok", parts.path.absolute()), *found.summary.items()])
 
 
 def _print_json(
@@ -72,26 +72,62 @@ def _print_json(
     print_json(told if problems else told | summary)
 
 
+def look(path: Path) -> Findings:
+    """Return all that can be found out about the installation of the settings *path*.
+
+    Raises:
+        ConfigError: there are no settings of which anything could be used.
+    """
+    from totp_gate.config import examine
+
+    config, problems = examine(path)
+    if config is None:
+        raise ConfigError(problems)
+    return Findings(config, problems)
+
+
 class Findings:
     """What was found out about an installation.
 
+    Args:
+        config: the settings, of which some may be defaults in the place of what cannot
+            be used.
+        known: what is wrong with those; what they name is not looked at.
+
     Attributes:
+        config: the settings.
         problems: what keeps the gate from starting, with its key.
         warnings: what does not, with its key.
         summary: what there is.
     """
 
-    def __init__(self, config: Config) -> None:
-        self.problems: Problems = []
+    def __init__(self, config: Config, known: Problems) -> None:
+        self.problems: Problems = list(known)
+        self.config = config
         self.warnings: Problems = []
         self.summary: dict[str, Any] = {
             "origins": [origin.text for origin in config.origins],
         }
-        self.warnings += unlisted_front(config)
-        self._see_rules(config)
-        self._see_upstream(config)
-        ring = self._see_keys(config)
-        self._see_state(config, ring)
+        if self._is_right("gate") and self._is_right("server"):
+            self.warnings += unlisted_front(config)
+        if self._is_right("rules"):
+            self._see_rules(config)
+        if self._is_right("upstream"):
+            self._see_upstream(config)
+        if self._is_right("gate.theme"):
+            self._see_theme(config)
+        ring = self._see_keys(config) if self._is_right("gate.keys_file") else None
+        if self._is_right("gate.state"):
+            self._see_state(config, None if known else ring)
+
+    def _is_right(self, place: str) -> bool:
+        """Tell whether nothing is wrong with the settings that begin with *place*."""
+        return not any(key.startswith(place) for key, _ in self.problems)
+
+    def _see_theme(self, config: Config) -> None:
+        from totp_gate.app import pages_of
+
+        self._try(lambda: pages_of(config))
 
     def _see_rules(self, config: Config) -> None:
         from totp_gate.core.policy import Policy
@@ -273,12 +309,10 @@ def report(path: Path) -> int:
     Imports the application, so it is for a process of its own (``serve`` forks one).
     """
     from totp_gate.app import missing_upstream
-    from totp_gate.config import load_config
 
     try:
-        config = load_config(path)
-        found = Findings(config)
-        found.problems[:0] = missing_upstream(config)
+        found = look(path)
+        found.problems[:0] = missing_upstream(found.config)
         if found.problems:
             raise ConfigError(found.problems)
     except GateError as error:

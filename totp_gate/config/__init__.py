@@ -71,7 +71,7 @@ def examine(
     problems = [(source.label(one.place), one.reason) for one in complaints]
     if reason := meddled(file) or replaceable(file):
         problems.insert(0, (file.name, reason))
-    return config, problems + source.complaints + strange
+    return config, problems + strange
 
 
 def settings_file(

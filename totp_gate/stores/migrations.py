@@ -42,20 +42,23 @@ def create(connection: Connection) -> None:
     )
 
 
-def upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection, called: str = "the state") -> None:
     """Create or migrate; the caller holds a lock and one write transaction.
 
+    Args:
+        called: where the state is, for people.
+
     Raises:
-        ConfigError: the state is newer than this program.
+        ConfigError: the state is newer than this program, or not whole.
     """
     if not inspect(connection).has_table(schema.meta.name):
         create(connection)
         return
-    found = _found(connection)
+    found = _found(connection, called)
     if found > version():
         reason = (
-            f"was written by a newer totp_gate (version {found} of the state; this "
-            f"program knows {version()}); install that version again or use a backup"
+            f"{called} was written by a newer totp_gate (version {found} of the state;"
+            f" this program knows {version()}); install that one again or use a backup"
         )
         raise ConfigError([("gate.state", reason)])
     for step in STEPS[found - FIRST :]:
@@ -66,13 +69,28 @@ def upgrade(connection: Connection) -> None:
             .where(schema.meta.c.key == "version")
             .values(value=str(version()))
         )
+    _check_tables(connection, called)
 
 
-def _found(connection: Connection) -> int:
+def _check_tables(connection: Connection, called: str) -> None:
+    """Refuse a state in which something that every state has is missing."""
+    found = inspect(connection)
+    there = set(found.get_table_names())
+    for table in schema.metadata.sorted_tables:
+        columns = {column.name for column in table.columns}
+        if table.name in there:
+            columns -= {column["name"] for column in found.get_columns(table.name)}
+        if columns:
+            missing = ", ".join(sorted(columns))
+            reason = f"{called} is not whole: {table.name} lacks {missing}"
+            raise ConfigError([("gate.state", f"{reason}; use a backup")])
+
+
+def _found(connection: Connection, called: str) -> int:
     value = connection.scalar(
         select(schema.meta.c.value).where(schema.meta.c.key == "version")
     )
     if value is None or not value.isdecimal() or int(value) < FIRST:
-        reason = "has no version: it is damaged; use a backup"
+        reason = f"{called} has no version: it is damaged; use a backup"
         raise ConfigError([("gate.state", reason)])
     return int(value)

@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
+from jinja2 import (
+    BytecodeCache,
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    TemplateSyntaxError,
+)
 from jinja2.bccache import Bucket
 from werkzeug.wrappers import Response
 
@@ -115,6 +121,9 @@ class Pages:
         theme: folder whose templates go before the shipped ones, or empty.
         insecure: plain http on purpose; every page says so.
         hosts: origins of the gate, to which a form may lead on (after a sign-in).
+
+    Raises:
+        ConfigError: a template of the theme is none, or cannot be read.
     """
 
     def __init__(
@@ -148,7 +157,25 @@ class Pages:
             lang="en",
             asset=self._asset_url,
         )
-        self._assets = _read_assets(self._folders)
+        self._check(theme)
+
+    def _check(self, theme: str) -> None:
+        """Read all that is in the folders, so that nothing of it fails later."""
+        problems = []
+        for name in self._environment.list_templates(extensions=["html"]):
+            try:
+                self._environment.get_template(name)
+            except TemplateSyntaxError as error:
+                where = f"{error.filename or name} (line {error.lineno})"
+                problems.append(f"{where}: {error.message}: correct it")
+            except (OSError, ValueError) as error:
+                problems.append(f"{Path(theme, name)}: {error}: correct it")
+        try:
+            self._assets = _read_assets(self._folders)
+        except OSError as error:
+            problems.append(f"{error.filename}: {error.strerror}: correct it")
+        if problems:
+            raise ConfigError([("gate.theme", reason) for reason in problems])
 
     def render(
         self,

@@ -7,6 +7,7 @@ also in the log.
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from totp_gate.web.pages import Answer, Pages
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+_log = logging.getLogger("totp_gate")
 
 UNKNOWN_HOST = (
     "This server does not answer for that name. If it should, the name has to be added "
@@ -122,17 +125,21 @@ class Trouble:
         said = message or usual[1]
         if not headers.is_navigation(environ):
             return self._as_json(environ, status, said, extra)
-        return self._pages.render(
-            "error.html",
-            status=status,
-            headers=extra,
-            title=title or usual[0],
-            message=said,
-            request_id=request_id(environ),
-            retry_after=retry_after,
-            login_url=login_url,
-            home_url=home_url,
-        )
+        try:
+            return self._pages.render(
+                "error.html",
+                status=status,
+                headers=extra,
+                title=title or usual[0],
+                message=said,
+                request_id=request_id(environ),
+                retry_after=retry_after,
+                login_url=login_url,
+                home_url=home_url,
+            )
+        except Exception:  # noqa: BLE001 - a theme's template, and nobody above would answer
+            _log.exception("request %s got no page", request_id(environ))
+            return self._in_words(environ, status, title or usual[0], said, extra)
 
     def busy(self, environ: WSGIEnvironment, *, retry_after: int) -> Answer:
         """Return the answer to one sign-in too many.
@@ -159,6 +166,19 @@ class Trouble:
                 home_url=None,
             ).get_data()
         return self._pages.finish(Answer(page, status=503), extra)
+
+    def _in_words(
+        self,
+        environ: WSGIEnvironment,
+        status: int,
+        title: str,
+        said: str,
+        extra: list[tuple[str, str]],
+    ) -> Answer:
+        """Return what needs no template."""
+        text = f"{title}\n\n{said}\n\n{request_id(environ)}\n"
+        answer = Answer(text, status=status, content_type="text/plain; charset=utf-8")
+        return self._pages.finish(answer, extra)
 
     def _as_json(
         self,

@@ -33,6 +33,8 @@ from totp_gate.waiting import Runner, call_here
 _QUICK = 32 * 1024 * 1024
 """Bytes up to which a state file is read through when it is opened."""
 
+_BUSY = "is locked by another process (fuser names it); end that one, or try again"
+
 _REMEDIES = {
     sqlite3.SQLITE_NOTADB: "is not a state file; name another file or use a backup",
     sqlite3.SQLITE_CORRUPT: "is damaged; use a backup",
@@ -90,7 +92,7 @@ def _open_file(
         engine = sqlite_engine(path, patience=patience, commit=commit)
         try:
             _check(engine, path)
-            _migrate(engine)
+            _migrate(engine, str(path))
             database = Database(
                 engine, FileBell(bell), now=now, patience=patience, path=path
             )
@@ -110,7 +112,7 @@ def _open_file(
 
 def _open_memory(*, now: Callable[[], float], patience: float) -> SqlStore:
     engine = sqlite_engine(None, patience=patience)
-    _migrate(engine)
+    _migrate(engine, "the state")
     return SqlStore(Database(engine, MemoryBell(), now=now, patience=patience))
 
 
@@ -125,7 +127,7 @@ def _open_postgresql(
     except ArgumentError as error:
         raise files.refused("names no known driver; say postgresql+psycopg") from error
     with _explained("the database"):
-        _migrate(engine)
+        _migrate(engine, "the database")
     database = Database(engine, SilentBell(), now=now, patience=patience)
     store = SqlStore(database)
     store.ping()
@@ -177,10 +179,10 @@ def _check(engine: Engine, path: Path) -> None:
             raise files.refused(f"{path} {reason}")
 
 
-def _migrate(engine: Engine) -> None:
+def _migrate(engine: Engine, called: str) -> None:
     with _writing(engine) as connection:
         dialect.lock(connection, "migration")
-        migrations.upgrade(connection)
+        migrations.upgrade(connection, called)
 
 
 @contextmanager
@@ -196,23 +198,26 @@ def _explained(what: Path | str) -> Iterator[None]:
     """Turn what the database says into the reason and the remedy."""
     try:
         yield
-    except StoreUnavailable as error:
-        reason = _reason(error.__cause__)
-        if reason is None:
+    except (StoreUnavailable, SQLAlchemyError, sqlite3.Error) as error:
+        told = _told(what, error)
+        if told is error:
             raise
-        raise files.refused(f"{what} {reason}") from error
-    except (SQLAlchemyError, sqlite3.Error) as error:
-        reason = _reason(error)
-        if reason is None:
-            said = error.orig if isinstance(error, DBAPIError) else error
-            raise StoreUnavailable(f"{what} cannot be opened: {said}") from error
-        raise files.refused(f"{what} {reason}") from error
+        raise told from error
     except OSError as error:
         reason = f"{what} cannot be opened: {error.strerror}; check disk and directory"
         raise files.refused(reason) from error
 
 
-def _reason(error: BaseException | None) -> str | None:
-    said = error.orig if isinstance(error, DBAPIError) else error
-    code = getattr(said, "sqlite_errorcode", None)
-    return None if code is None else _REMEDIES.get(code & 0xFF)
+def _told(what: Path | str, error: Exception) -> Exception:
+    """Return *error* with the remedy, where it is known what the database means."""
+    unavailable = isinstance(error, StoreUnavailable)
+    cause = error.__cause__ if unavailable else error
+    said = cause.orig if isinstance(cause, DBAPIError) else cause
+    code = getattr(said, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_BUSY:
+        return StoreUnavailable(f"{what} {_BUSY}")
+    if code in _REMEDIES:
+        return files.refused(f"{what} {_REMEDIES[code]}")
+    return (
+        error if unavailable else StoreUnavailable(f"{what} cannot be opened: {said}")
+    )
