@@ -385,6 +385,18 @@ def test_who_lost_the_second_factor_starts_anew_with_the_password(alice: Termina
     assert shown["password_scheme"] == "argon2id"
 
 
+def test_a_password_that_got_out_is_void_at_once(alice: Terminal):
+    sign_in(alice, "alice")
+    told = alice.json("user", "reset-password", "alice")
+
+    assert purpose(alice, told["link"]) == "password-and-authenticator"
+    assert sessions(alice) == []
+    shown = alice.json("user", "show", "alice")
+    assert shown["password"] is None
+    assert len(shown["authenticators"]) == 1
+    assert "password-reset" in [one["event"] for one in shown["events"]]
+
+
 def test_failed_attempts_are_forgiven(alice: Terminal):
     accounts = alice.open()
     visitor = Visitor(address="192.0.2.7")
@@ -450,6 +462,7 @@ def test_an_authenticator_of_the_settings_file_is_reset_there(terminal: Terminal
         ["unlock", "nobody"],
         ["remove", "nobody", "--yes"],
         ["reset-second-factor", "nobody"],
+        ["reset-password", "nobody"],
     ],
     ids=lambda words: words[0],
 )

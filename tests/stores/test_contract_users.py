@@ -183,6 +183,21 @@ class TestPasswords:
         assert store.session("s2") is None
         assert store.session("s3").credential == "c1"
 
+    def test_a_password_that_got_out_is_void_and_what_began_with_it_ends(
+        self, store: Store
+    ):
+        store.add_users([ALICE])
+        store.add_session(session("s1", credential="c1"))
+        store.add_browser(browser())
+
+        assert store.save_password("alice", None) is True
+
+        assert store.user("alice").password_hash is None
+        assert store.user("alice").credential not in ("", "c1")
+        assert store.sessions("alice") == []
+        assert store.browsers("alice") == []
+        assert store.revoked_since(0) == [Revocation(1, user="alice")]
+
     def test_another_form_of_the_hash_ends_nothing(self, store: Store):
         store.add_users([ALICE])
         store.add_session(session(credential="c1"))

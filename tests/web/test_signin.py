@@ -356,3 +356,21 @@ def test_an_old_hash_is_replaced_at_sign_in(installation):
     submit(browser, LOGIN, username="old", password="correct horse battery")
 
     assert store.user("old").password_hash.startswith("$argon2id$")
+
+
+def test_a_password_that_is_void_opens_nothing_until_a_link_sets_another(
+    installation, alice, browser
+):
+    accounts = installation.accounts
+    waiting = installation.client()
+    submit(waiting, "/_gate/login", username="alice", password=alice.password)
+    accounts.store.save_password("alice", None)
+
+    assert browser.get("/").status_code == 303
+    half_way = waiting.get("/_gate/second-factor")
+    assert half_way.headers["Location"] == "/_gate/login"
+    for typed in (alice.password, "", "None"):
+        answer = submit(
+            installation.client(), "/_gate/login", username="alice", password=typed
+        )
+        assert answer.status_code == 401

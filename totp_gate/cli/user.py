@@ -25,6 +25,7 @@ def user() -> None:
     \b
     totp-gate user add bob --group staff     prints a link for bob to enroll with
     totp-gate user reset-second-factor bob   bob has lost the phone
+    totp-gate user reset-password bob        somebody else knows bob's password
     totp-gate user disable bob               bob is out, at once
     """
 
@@ -154,6 +155,27 @@ def passwd(parts: Parts, name: str, password_stdin: bool, as_json: bool) -> None
     parts.record(found.name, "password-set")
     done = f"{found.name}: new password, sessions ended"
     report(done, {"name": found.name, "password": True}, as_json=as_json)
+
+
+@user.command("reset-password")
+@click.argument("name")
+@valid_option
+@json_option
+@pass_parts
+def reset_password(parts: Parts, name: str, valid: int, as_json: bool) -> None:
+    """The password of NAME got out: make it void, and print a link for a new one.
+
+    It opens nothing from now on, and sessions and trusted browsers end; only the link
+    sets another. Authenticators and app tokens stay (totp-gate token revoke).
+
+    \b
+    Example: totp-gate user reset-password bob
+    """
+    found = parts.stored_user(name)
+    parts.accounts.store.save_password(found.name, None)
+    parts.record(found.name, "password-reset")
+    fields = new_link(parts, found, valid, new_password=True)
+    tell("user", found.name, fields, as_json=as_json)
 
 
 @user.command("disable")

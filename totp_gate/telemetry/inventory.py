@@ -139,6 +139,9 @@ EVENTS: dict[str, Kind] = {
     "link-made": Kind("A command made a one-time link", kept=True, told=True),
     "link-withdrawn": Kind("A command withdrew a one-time link", kept=True),
     "password-set": Kind("A command set the password", kept=True, told=True),
+    "password-reset": Kind(
+        "A command made the password void and made a link", kept=True, told=True
+    ),
     "second-factor-reset": Kind(
         "A command removed every second factor and made a link", kept=True, told=True
     ),

@@ -63,6 +63,7 @@ _SAID = {
     ("link-made", "success"): "An administrator made a link to enroll by",
     ("link-withdrawn", "success"): "An administrator withdrew a link to enroll by",
     ("password-set", "success"): "An administrator set the password",
+    ("password-reset", "success"): "An administrator made the password void",
     ("second-factor-reset", "success"): "An administrator removed authenticators",
     ("sessions-revoked", "success"): "An administrator ended sessions",
 }
@@ -77,6 +78,7 @@ _CHANGES = {
     "account-locked": "after too many failures your account was closed to new browsers",
     "link-made": "an administrator made a link to enroll by",
     "password-set": "an administrator set your password",
+    "password-reset": "an administrator made your password void",
     "second-factor-reset": "an administrator removed your authenticators",
 }
 _BY_STRANGERS = {"browser.replayed", "account-locked"}

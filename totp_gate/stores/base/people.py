@@ -50,7 +50,9 @@ class UserRecords(Protocol):
         """
         ...
 
-    def save_password(self, name: str, password_hash: str, *, keep: str = "") -> bool:
+    def save_password(
+        self, name: str, password_hash: str | None, *, keep: str = ""
+    ) -> bool:
         """Set another password; False: no such user. Felt by all sessions (feed).
 
         The user gets a new ``credential``; their sessions and known browsers end, and
@@ -58,7 +60,8 @@ class UserRecords(Protocol):
 
         Args:
             name: canonical name.
-            password_hash: as written by ``core.passwords``.
+            password_hash: as written by ``core.passwords``; None: there is none from
+                now on, and nothing that is typed is right.
             keep: id of the one session that goes on, with the new credential.
         """
         ...

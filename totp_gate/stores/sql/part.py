@@ -33,7 +33,7 @@ def new_credential() -> str:
 
 
 def change_password_of(
-    writing: Writing, user: str, password_hash: str, *, keep: str = ""
+    writing: Writing, user: str, password_hash: str | None, *, keep: str = ""
 ) -> bool:
     """Set another password and end what began with the old one; False: no such user.
 

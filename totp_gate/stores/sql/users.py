@@ -82,7 +82,9 @@ class UserPart(Part):
             writing.announce(("", name))
         return True
 
-    def save_password(self, name: str, password_hash: str, *, keep: str = "") -> bool:
+    def save_password(
+        self, name: str, password_hash: str | None, *, keep: str = ""
+    ) -> bool:
         """Set another password; False: no such user."""
         with self._write() as writing:
             saved = change_password_of(writing, name, password_hash, keep=keep)
