@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -574,3 +575,14 @@ def test_a_lock_without_end_is_shown_as_one(alice: Terminal):
 
     assert alice.json("user", "show", "alice")["waits"] == {"password": None}
     assert "waits: password until unlocked" in alice.do("user", "show", "alice")
+
+
+def test_a_password_that_was_stolen_somewhere_is_refused(alice: Terminal):
+    stolen = "plover-meridian-quartz-71"
+    digest = hashlib.sha1(stolen.encode()).hexdigest().upper()
+    (alice.folder / "stolen.txt").write_text(f"{digest}:3\r\n")
+    write_settings(alice.folder, '[password]\nbreached_file = "stolen.txt"\n')
+    words = ("user", "passwd", "alice", "--password-stdin")
+
+    assert "was stolen from some site" in alice.refused(*words, input=stolen + "\n")
+    alice.do(*words, input=stolen + "-2\n")

@@ -365,3 +365,19 @@ def test_keys_may_be_reached_through_a_link(files):
     config = files.load(GATE)
 
     assert stat.S_ISREG(config.keys_file.stat().st_mode)
+
+
+def test_a_list_of_breached_passwords_is_one(files):
+    settings = GATE + '[password]\nbreached_file = "list"\n'
+    ((key, reason),) = files.problems(settings)
+    assert key == "password.breached_file (line 4)"
+    assert "make it, or correct the path" in reason
+
+    files.write("list", "F" * 40 + ":1\n" + "0" * 40 + ":2\n")
+    ((key, reason),) = files.problems(settings)
+    assert key == "password.breached_file (line 4)"
+    assert "not in order" in reason
+
+    files.write("list", "0" * 40 + ":2\n" + "F" * 40 + ":1\n")
+    assert files.load(settings).password.breached() is not None
+    assert files.load(GATE).password.breached() is None

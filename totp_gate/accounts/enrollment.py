@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Container
 from dataclasses import dataclass
 
 from totp_gate.accounts.factors import Factors, NewFactor
@@ -25,6 +26,7 @@ from totp_gate.users.base import Directory
 LINK_LIFE = 3 * 86_400
 PENDING_LIFE = 1800
 _PURPOSE = "enrollment"
+_BREACHED = "It was stolen from some site: it is in a list that whoever guesses has."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,12 @@ def draw_link(
 
 
 class Enrollment:
-    """Links, drawing and confirming."""
+    """Links, drawing and confirming.
+
+    Args:
+        context: what an attacker tries first, besides the user's name.
+        breached: passwords that got out; none of them is taken.
+    """
 
     def __init__(
         self,
@@ -78,6 +85,7 @@ class Enrollment:
         sealer: Sealer,
         requirements: Requirements,
         context: tuple[str, ...] = (),
+        breached: Container[str] = (),
     ) -> None:
         self._store = store
         self._directory = directory
@@ -86,6 +94,7 @@ class Enrollment:
         self._sealer = sealer
         self.requirements = requirements
         self._context = context
+        self._breached = breached
 
     def make_link(
         self, user: str, purpose: LinkPurpose, *, now: float, life: int = LINK_LIFE
@@ -113,8 +122,15 @@ class Enrollment:
         return None if user is None or user.disabled else link
 
     def judge(self, password: str, user: str) -> list[str]:
-        """Return what speaks against *password*, in plain words; empty: nothing."""
-        return judge(password, self.requirements, context=(user, *self._context))
+        """Return what speaks against *password*, in plain words; empty: nothing.
+
+        Raises:
+            StoreUnavailable: the list of passwords that got out cannot be read.
+        """
+        reasons = judge(password, self.requirements, context=(user, *self._context))
+        if not reasons and password in self._breached:
+            return [_BREACHED]
+        return reasons
 
     def draw(
         self, user: str, *, now: float, link: str = "", password: str | None = None

@@ -138,6 +138,7 @@ class Accounts:
             sealer=self.sealer,
             requirements=config.requirements(),
             context=(config.gate.name, *(one.host for one in config.origins)),
+            breached=config.password.breached() or (),
         )
 
     def _owner(self) -> Owner:

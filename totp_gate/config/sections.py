@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import ValidationInfo, field_validator
 
 from totp_gate.config.base import Complaint, Section, complaint, folder, setting
 from totp_gate.config.durations import Duration
-from totp_gate.config.fields import Whole
+from totp_gate.config.fields import TextFile, Whole
 from totp_gate.core import otp, throttle
 from totp_gate.core.headers import is_forwarded_key
 from totp_gate.core.urls import clean_host, split_port
+from totp_gate.errors import ConfigError
+from totp_gate.users.breached import BreachedPasswords
 
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+){0,5}", re.ASCII)
 _TAKEN_WORDS = """
@@ -83,6 +86,26 @@ class PasswordSection(Section):
     min_length: Annotated[
         int, Whole(8, 64, "less is guessed, more keeps passphrases out")
     ] = setting(8, "fewest characters of a new password")
+    breached_file: TextFile = setting(
+        "", "list of passwords that got out, as SHA-1 in order; none of them is taken"
+    )
+
+    def complaints(self) -> Iterator[Complaint]:
+        """Yield what is wrong with the list."""
+        try:
+            self.breached()
+        except ConfigError as error:
+            yield complaint("breached_file", error.problems[0][1])
+
+    def breached(self) -> BreachedPasswords | None:
+        """Return the list, where there is one.
+
+        Raises:
+            ConfigError: it cannot be used.
+        """
+        if not self.breached_file:
+            return None
+        return BreachedPasswords(Path(self.breached_file))
 
 
 _WHY_FEW = "an honest person needs a few, a guesser many"
