@@ -186,7 +186,7 @@ class TestSigningIn:
         assert browser.get(RECOVERY).headers["Location"] == LOGIN
 
         token = form_on(browser.get(LOGIN).text, LOGIN).fields["csrf_token"]
-        sent = {"code": codes[0], "csrf_token": token, "username": "alice"}
+        sent = {"code": codes[0], "csrf_token": token}
         answer = browser.post(RECOVERY, data=sent)
 
         assert answer.headers["Location"] == LOGIN

@@ -123,7 +123,9 @@ class TestOffering:
         other = house.client()
         type_password(other, alice)
 
-        press(other, RECOVERY, RECOVERY, code=code, trust_device="yes")
+        asked = press(other, RECOVERY, RECOVERY, code=code, trust_device="yes")
+        assert asked.status_code == 400
+        press(other, RECOVERY, RECOVERY, code=code)
 
         assert is_in(other)
         assert not comes_again(house, other, alice)
