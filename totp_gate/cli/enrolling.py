@@ -162,6 +162,27 @@ def reset(parts: Parts, name: str, valid: int, as_json: bool) -> None:
     tell("user", found.name, fields, as_json=as_json)
 
 
+@click.command("reset-password")
+@click.argument("name")
+@valid_option
+@json_option
+@pass_parts
+def reset_password(parts: Parts, name: str, valid: int, as_json: bool) -> None:
+    """The password of NAME got out: make it void, and print a link for a new one.
+
+    It opens nothing from now on, and sessions and trusted browsers end; only the link
+    sets another. Authenticators and app tokens stay (totp-gate token revoke).
+
+    \b
+    Example: totp-gate user reset-password bob
+    """
+    found = parts.stored_user(name)
+    parts.accounts.store.save_password(found.name, None)
+    parts.record(found.name, "password-reset")
+    fields = new_link(parts, found, valid, new_password=True)
+    tell("user", found.name, fields, as_json=as_json)
+
+
 def _params(parts: Parts, **given: Any) -> otp.Params:
     """Return what codes look like: as *given*, and else as in the settings."""
     named = {key: value for key, value in given.items() if value is not None}

@@ -32,7 +32,8 @@ def user() -> None:
 
 for verb in (
     *(joining.add, joining.import_users),
-    *(enrolling.link, enrolling.add_authenticator, enrolling.reset),
+    *(enrolling.link, enrolling.add_authenticator),
+    *(enrolling.reset, enrolling.reset_password),
 ):
     user.add_command(verb)
 
@@ -155,27 +156,6 @@ def passwd(parts: Parts, name: str, password_stdin: bool, as_json: bool) -> None
     parts.record(found.name, "password-set")
     done = f"{found.name}: new password, sessions ended"
     report(done, {"name": found.name, "password": True}, as_json=as_json)
-
-
-@user.command("reset-password")
-@click.argument("name")
-@valid_option
-@json_option
-@pass_parts
-def reset_password(parts: Parts, name: str, valid: int, as_json: bool) -> None:
-    """The password of NAME got out: make it void, and print a link for a new one.
-
-    It opens nothing from now on, and sessions and trusted browsers end; only the link
-    sets another. Authenticators and app tokens stay (totp-gate token revoke).
-
-    \b
-    Example: totp-gate user reset-password bob
-    """
-    found = parts.stored_user(name)
-    parts.accounts.store.save_password(found.name, None)
-    parts.record(found.name, "password-reset")
-    fields = new_link(parts, found, valid, new_password=True)
-    tell("user", found.name, fields, as_json=as_json)
 
 
 @user.command("disable")
