@@ -1,7 +1,5 @@
 """What is remembered of a session is never more than the feed can take back."""
 
-from dataclasses import replace
-
 import pytest
 import sqlalchemy as sa
 
@@ -34,7 +32,7 @@ def end(installation):
 
 def disable(installation):
     store = installation.accounts.store
-    store.save_user(replace(store.user("alice"), disabled=True))
+    store.change_user("alice", disabled=True)
 
 
 def another_password(installation):
@@ -78,7 +76,7 @@ def test_groups_that_change_while_they_are_read_are_told_next_time(
     def read_and_change(name):
         found = read(name)
         monkeypatch.undo()
-        store.save_user(replace(found, groups=("ops",)))
+        store.change_user("alice", groups=("ops",))
         live.catch_up()
         return found
 
