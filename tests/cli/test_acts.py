@@ -26,6 +26,7 @@ ACTS = [
     ("user add-authenticator bob --secret-stdin", SECRET, "bob", "enrollment"),
     ("user passwd bob --password-stdin", STDIN, "bob", "password-set"),
     ("user reset-second-factor bob", None, "bob", "second-factor-reset"),
+    ("user reset-password bob", None, "bob", "password-reset"),
     ("user disable bob", None, "bob", "user-disabled"),
     ("user enable bob", None, "bob", "user-enabled"),
     ("user unlock alice", None, "alice", "user-unlocked"),

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -173,8 +172,7 @@ class TestTokens:
         elif what == "expired":
             house.clock.tick(100)
         else:
-            user = house.accounts.store.user("alice")
-            house.accounts.store.save_user(replace(user, disabled=True))
+            house.accounts.store.change_user("alice", disabled=True)
 
         ask(house, **{"Gate-Token": text})
 

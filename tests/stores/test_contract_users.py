@@ -280,7 +280,7 @@ class TestCountsOfAnAccount:
             pytest.param(lambda s: s.forget_browser("alice", "b1"), id="one"),
             pytest.param(lambda s: s.forget_browsers("alice"), id="all"),
             pytest.param(
-                lambda s: s.save_user(User(name="alice", disabled=True)), id="disabled"
+                lambda s: s.change_user("alice", disabled=True), id="disabled"
             ),
             pytest.param(
                 lambda store: store.rotate_browser(
