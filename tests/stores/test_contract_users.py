@@ -455,6 +455,18 @@ class TestAuthenticators:
         for one in ("a1", "a2", "a3"):
             assert store.accept_step(one, 10**9, now=START) is False
 
+    @pytest.mark.parametrize("used", [-1, 10**8], ids=["never used", "used"])
+    def test_a_retired_one_accepts_nothing(self, store: Store, used):
+        if used > 0:
+            store.accept_step("file:alice", used, now=START)
+        assert store.is_retired("file:alice") is False
+
+        store.retire("file:alice")
+
+        assert store.is_retired("file:alice") is True
+        assert store.is_retired("file:bob") is False
+        assert store.accept_step("file:alice", 10**9, now=START) is False
+
     def test_a_seed_is_sealed_anew_only_from_what_it_was(self, store: Store):
         store.add_authenticator(authenticator(sealed="old"), only=True)
 

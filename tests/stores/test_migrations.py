@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.stores.conftest import START
+from tests.stores.records import session
 from totp_gate.errors import ConfigError, StoreUnavailable
 from totp_gate.stores import migrations
 
@@ -34,7 +35,13 @@ def found(store) -> tuple[str, list[str]]:
 
 
 @pytest.fixture
-def old(open_file, state: Path) -> str:
+def no_steps(monkeypatch) -> None:
+    """No step was ever made."""
+    monkeypatch.setattr(migrations, "STEPS", ())
+
+
+@pytest.fixture
+def old(no_steps, open_file, state: Path) -> str:
     """A state of version 1 with a step in it; its instance."""
     store = open_file()
     store.accept_step("a1", 7, now=START)
@@ -90,7 +97,7 @@ def test_a_step_that_fails_changes_nothing(old, open_file, monkeypatch):
     monkeypatch.setattr(migrations, "STEPS", (column("new1"), broken))
     with pytest.raises(RuntimeError):
         open_file()
-    monkeypatch.undo()
+    monkeypatch.setattr(migrations, "STEPS", ())
 
     assert found(open_file()) == ("1", [])
 
@@ -98,7 +105,7 @@ def test_a_step_that_fails_changes_nothing(old, open_file, monkeypatch):
 def test_a_newer_state_is_refused_and_left_alone(old, open_file, state, monkeypatch):
     monkeypatch.setattr(migrations, "STEPS", (column("new1"),))
     open_file().close()
-    monkeypatch.undo()
+    monkeypatch.setattr(migrations, "STEPS", ())
 
     with pytest.raises(ConfigError, match="newer totp_gate") as refused:
         open_file()
@@ -151,3 +158,39 @@ def test_whoever_finds_the_state_locked_is_told_which_and_what_to_do(
             open_file(patience=0.1)
 
     assert str(state) in str(locked.value)
+
+
+def make_first(store) -> None:
+    """Make the state what it was at version 1, and close it."""
+    with store._database.write() as writing:
+        for statement in (
+            "ALTER TABLE sessions DROP COLUMN recovered",
+            "UPDATE meta SET value = '1' WHERE key = 'version'",
+        ):
+            writing.connection.execute(text(statement))
+    store.close()
+
+
+def test_a_session_of_before_recovery_was_kept_with_it_goes_on(open_file):
+    store = open_file()
+    store.add_session(session("s1"))
+    make_first(store)
+
+    store = open_file()
+
+    assert store.session("s1") == session("s1")
+    assert store.replace_session("s1", session("s2", recovered=True))
+    assert store.session("s2").recovered
+
+
+def test_a_migrated_state_has_the_columns_of_a_new_one(open_file):
+    def columns(store):
+        with store._database.read() as connection:
+            found = connection.execute(text("PRAGMA table_info(sessions)")).all()
+        return {(each.name, each.type, each.notnull) for each in found}
+
+    new = open_file()
+    known = columns(new)
+    make_first(new)
+
+    assert columns(open_file()) == known

@@ -88,6 +88,8 @@ class Session:
         second_factor_at: when the code was proven; None: password only.
         host: where it began, of several.
         credential: the user's when this session began (``User.credential``).
+        recovered: the code was a recovery code, and none of an authenticator was proven
+            since: the next authenticator replaces all others.
     """
 
     id: str
@@ -100,6 +102,7 @@ class Session:
     agent: str = ""
     host: str = ""
     credential: str = field(default="", repr=False)
+    recovered: bool = False
 
     @property
     def level(self) -> Level:

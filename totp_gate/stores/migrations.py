@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
-from sqlalchemy import Connection, insert, inspect, select, update
+from sqlalchemy import Connection, insert, inspect, select, text, update
 
 from totp_gate.errors import ConfigError
 from totp_gate.stores import schema
@@ -19,7 +19,14 @@ from totp_gate.stores import schema
 Step = Callable[[Connection], None]
 
 FIRST = 1
-STEPS: tuple[Step, ...] = ()
+
+
+def _remember_recovery(connection: Connection) -> None:
+    column = "recovered BOOLEAN NOT NULL DEFAULT FALSE"
+    connection.execute(text(f"ALTER TABLE sessions ADD COLUMN {column}"))
+
+
+STEPS: tuple[Step, ...] = (_remember_recovery,)
 """The step at index 0 leads from version 1 to 2, and so on."""
 
 

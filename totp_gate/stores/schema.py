@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
 )
 from sqlalchemy.dialects import postgresql
 
@@ -118,6 +119,7 @@ sessions = Table(
     Column("agent", Words, nullable=False),
     Column("host", Words, nullable=False),
     Column("credential", Words, nullable=False),
+    Column("recovered", Boolean, nullable=False, server_default=false()),
     Index("sessions_of_user", "user", "created"),
     Index("sessions_by_seen", "seen"),
     Index("sessions_by_created", "created"),

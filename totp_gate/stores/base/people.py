@@ -123,6 +123,17 @@ class AuthenticatorRecords(Protocol):
         """Replace the sealed seed *old* by *new*; False: it is no longer *old*."""
         ...
 
+    def retire(self, authenticator_id: str) -> None:
+        """Let it accept nothing any more, for good; works for any id.
+
+        For seeds that are kept elsewhere (in the settings file) and cannot be removed.
+        """
+        ...
+
+    def is_retired(self, authenticator_id: str) -> bool:
+        """Tell whether it was retired or removed."""
+        ...
+
     def last_step(self, authenticator_id: str) -> int:
         """Return the last accepted step or counter, -1 where there is none."""
         ...

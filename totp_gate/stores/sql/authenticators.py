@@ -99,6 +99,15 @@ class AuthenticatorPart(Part):
             )
             return replaced.rowcount > 0
 
+    def retire(self, authenticator_id: str) -> None:
+        """Let it accept nothing any more, for good; works for any id."""
+        with self._write() as writing:
+            _bury(writing, authenticator_id)
+
+    def is_retired(self, authenticator_id: str) -> bool:
+        """Tell whether it was retired or removed."""
+        return self.last_step(authenticator_id) == _DEAD
+
     def last_step(self, authenticator_id: str) -> int:
         """Return the last accepted step or counter, -1 where there is none."""
         wanted = select(steps.c.last).where(steps.c.id == authenticator_id)
