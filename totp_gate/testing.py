@@ -155,7 +155,7 @@ class Installation:
         kind: AuthenticatorKind = "totp",
         **known: Any,
     ) -> Person:
-        """Add a user to the store, by default with an authenticator.
+        """Add a user to the store, by default with authenticator and recovery codes.
 
         Args:
             name: as ``model.canonical_name`` spells it.
@@ -179,6 +179,7 @@ class Installation:
             factor, name, name="test", last=-1, now=self.clock()
         )
         accounts.store.add_authenticator(ready, only=True)
+        accounts.recovery.renew(name, now=self.clock())
         return Person(name, password, factor.seed, kind, factor.id)
 
     def code(self, person: Person, *, steps: int = 0) -> str:

@@ -7,6 +7,7 @@ import base64
 import pytest
 
 from tests.applications import echo
+from tests.web.forms import page_of
 from totp_gate.testing import Browser, submit
 
 PROGRAM = {"Accept": "*/*"}
@@ -327,7 +328,7 @@ class TestTheAccountPage:
 
         answer = self.made(browser)
 
-        assert answer.headers["Location"] == "/_gate/account/confirm"
+        assert page_of(answer) == "/_gate/account/confirm"
         assert installation.accounts.app_tokens.of() == []
 
     @pytest.mark.parametrize(

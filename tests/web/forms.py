@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from html import unescape
 from html.parser import HTMLParser
+from urllib.parse import urlsplit
 
 from werkzeug.test import TestResponse
 
@@ -130,6 +131,23 @@ def works(house: Installation, person: Person) -> bool:
     form = form_on(browser.get(CODE).text, CODE)
     answer = browser.post(CODE, data=form.fields | {"code": house.code(person)})
     return answer.status_code == 303
+
+
+def remove(browser: Browser, id: str) -> TestResponse:
+    """Remove an authenticator on the account page, and say so once more when asked."""
+    page = f"{ACCOUNT}/remove-authenticator"
+    form = form_on(press(browser, ACCOUNT, page, id=id).text, page)
+    return browser.post(page, data=form.fields)
+
+
+def page_of(answer: TestResponse) -> str:
+    """Return the page an answer leads to, without what it says there."""
+    return urlsplit(answer.headers["Location"]).path
+
+
+def follow(browser: Browser, answer: TestResponse) -> TestResponse:
+    """Go where an answer leads, as a browser does: what stands behind # stays with it."""
+    return browser.get(answer.headers["Location"].partition("#")[0])
 
 
 def is_in(browser: Browser) -> bool:

@@ -17,16 +17,20 @@ from tests.web.forms import (
     connect,
     cookie,
     events_of,
+    follow,
     form_on,
     forms_on,
     give,
     is_in,
     key_on,
+    page_of,
     press,
+    remove,
     type_password,
     works,
 )
 from tests.web.test_bad_input import NAUGHTY
+from totp_gate.core import otp
 from totp_gate.testing import Installation, Person
 
 ADD = f"{ACCOUNT}/add-authenticator"
@@ -57,7 +61,7 @@ def add(house, browser, person, name="Tablet"):
     page = press(browser, ACCOUNT, ADD)
     assert "<svg" in page.text
     answer, device = connect(house, browser, page, person, name)
-    assert (answer.status_code, answer.headers["Location"]) == (303, ACCOUNT)
+    assert (answer.status_code, page_of(answer)) == (303, ACCOUNT)
     return device
 
 
@@ -87,7 +91,7 @@ class TestLooking:
 
         assert "Firefox on Linux" in text
         assert text.count("This one") == 1
-        assert "127.0.0.1, since 20" in text
+        assert re.search(r"127\.0\.0\.1, since <span class=.at.>20", text)
 
     def test_sessions_that_have_run_out_are_not_listed(self, installation, alice):
         installation.sign_in(alice)
@@ -100,6 +104,11 @@ class TestLooking:
         assert len(installation.accounts.store.sessions("alice")) == 2
         assert END_OTHERS not in text
         assert text.count("last seen") == 1
+
+    def test_it_leads_back_to_the_application(self, browser):
+        text = browser.get(ACCOUNT).text
+
+        assert re.search(r'<a [^>]*href="/">Back to app\.example\.com</a>', text)
 
     def test_nothing_of_it_is_cached(self, browser):
         assert browser.get(ACCOUNT).headers["Cache-Control"] == "no-store"
@@ -171,7 +180,7 @@ class TestSessions:
 
         answer = browser.post(END, data=there.fields)
 
-        assert answer.headers["Location"] == ACCOUNT
+        assert page_of(answer) == ACCOUNT
         assert [is_in(each) for each in (browser, other, third)].count(False) == 1
         assert is_in(browser)
 
@@ -238,7 +247,7 @@ class TestAuthenticators:
 
         answer = press(browser, ACCOUNT, action)
 
-        assert answer.headers["Location"] == CONFIRM
+        assert page_of(answer) == CONFIRM
         assert works(installation, spare)
 
     def test_ten_minutes_are_lately(self, installation, browser):
@@ -260,12 +269,31 @@ class TestAuthenticators:
         other = installation.sign_in(device)
         old = next(one for one in authenticators_of(installation) if one.name == "test")
 
-        press(browser, ACCOUNT, REMOVE, id=old.id)
+        remove(browser, old.id)
 
         assert not works(installation, alice)
         assert works(installation, device)
         assert not is_in(other)
         assert is_in(browser)
+
+    def test_removing_asks_once_more(self, installation, alice, browser):
+        add(installation, browser, alice)
+        (one, _) = authenticators_of(installation)
+
+        asked = press(browser, ACCOUNT, REMOVE, id=one.id)
+
+        assert "Remove this authenticator?" in asked.text
+        assert one.name in asked.text
+        assert len(authenticators_of(installation)) == 2
+
+    def test_a_second_one_is_suggested_another_name(self, installation, alice, browser):
+        page = press(browser, ACCOUNT, ADD)
+        assert form_on(page.text, "/_gate/enroll").fields["name"] == "Phone"
+        connect(installation, browser, page, alice)
+
+        page = press(browser, ACCOUNT, ADD)
+
+        assert form_on(page.text, "/_gate/enroll").fields["name"] == "Phone 2"
 
     def test_the_last_one_has_no_button_and_stays(self, installation, alice, browser):
         (last,) = authenticators_of(installation)
@@ -274,11 +302,12 @@ class TestAuthenticators:
         forms = [form.fields for form in forms_on(page) if form.action == REMOVE]
         assert len(forms) == 2
         gone = next(form for form in forms if form["id"] != last.id)
-        browser.post(REMOVE, data=gone)
+        browser.post(REMOVE, data=gone | {"sure": "yes"})
 
-        answer = browser.post(REMOVE, data=gone | {"id": last.id})
+        answer = browser.post(REMOVE, data=gone | {"id": last.id, "sure": "yes"})
 
-        assert answer.headers["Location"] == ACCOUNT
+        assert page_of(answer) == ACCOUNT
+        assert "was not removed" in follow(browser, answer).text
         assert REMOVE not in browser.get(ACCOUNT).text
         assert [one.id for one in authenticators_of(installation)] == [last.id]
         assert works(installation, alice)
@@ -301,6 +330,157 @@ class TestAuthenticators:
         assert authenticators_of(installation)[0].name == "test"
 
 
+class TestOneThatCounts:
+    """HOTP: hardware keys with a button, and apps that count."""
+
+    @pytest.fixture
+    def page(self, browser):
+        return press(browser, ACCOUNT, ADD, kind="hotp")
+
+    def code(self, house, seed, counter):
+        return otp.code_at(seed, counter, house.accounts.factors.params)
+
+    def connect(self, house, browser, page, counter=0):
+        seed = key_on(page.text)
+        form = form_on(page.text, "/_gate/enroll")
+        typed = {"code": self.code(house, seed, counter), "name": "Key"}
+        return browser.post(form.action, data=form.fields | typed), seed
+
+    def sign_in(self, house, person, code):
+        visitor = house.client()
+        type_password(visitor, person)
+        return press(visitor, CODE, CODE, code=code).status_code
+
+    def test_the_page_says_so(self, page):
+        assert "Counter-based" in page.text
+        assert "otpauth://hotp/" in page.text
+        assert "counter=0" in page.text
+        assert "seconds" not in page.text
+
+    def test_the_account_page_offers_both(self, browser):
+        kinds = [
+            form.fields.get("kind")
+            for form in forms_on(browser.get(ACCOUNT).text)
+            if form.action == ADD
+        ]
+
+        assert kinds == [None, "hotp"]
+
+    def test_it_signs_in_and_a_used_code_does_not(
+        self, installation, alice, browser, page
+    ):
+        answer, seed = self.connect(installation, browser, page)
+        assert page_of(answer) == ACCOUNT
+
+        used = self.code(installation, seed, 0)
+        skipped = self.code(installation, seed, 3)
+        earlier = self.code(installation, seed, 2)
+
+        assert self.sign_in(installation, alice, used) == 401
+        assert self.sign_in(installation, alice, skipped) == 303
+        assert self.sign_in(installation, alice, skipped) == 401
+        assert self.sign_in(installation, alice, earlier) == 401
+
+    def test_a_wrong_code_says_nothing_of_clocks(self, browser, page):
+        form = form_on(page.text, "/_gate/enroll")
+
+        answer = browser.post(form.action, data=form.fields | {"code": "000000"})
+
+        assert answer.status_code == 400
+        assert "make the next one" in answer.text
+        assert "clock" not in answer.text
+
+    @pytest.mark.parametrize("where", [CONFIRM, PASSWORD])
+    def test_who_has_nothing_else_is_asked_for_the_next_code(
+        self, installation, browser, page, where
+    ):
+        self.connect(installation, browser, page)
+        old = next(one for one in authenticators_of(installation) if one.kind == "totp")
+        remove(browser, old.id)
+
+        assert "Next code from your authenticator" in browser.get(where).text
+
+    def test_an_unknown_kind_is_one_by_time(self, browser):
+        assert "otpauth://totp/" in press(browser, ACCOUNT, ADD, kind="webauthn").text
+
+
+class TestNotes:
+    """What the page says after each form."""
+
+    def said(self, browser, answer):
+        found = re.search(
+            r'id="notice" role="(\w+)">([^<]*)<', follow(browser, answer).text
+        )
+        return found.groups() if found else None
+
+    @pytest.mark.parametrize(
+        ("action", "typed", "role", "words"),
+        [
+            pytest.param(RENAME, {"name": "Mine"}, "status", "new name", id="renamed"),
+            pytest.param(RENAME, {"name": "  "}, "alert", "needs a name", id="no name"),
+            pytest.param(END_OTHERS, {}, "status", "have ended", id="sessions"),
+        ],
+    )
+    def test_each_says_what_it_did(
+        self, installation, alice, browser, action, typed, role, words
+    ):
+        installation.sign_in(alice)
+
+        kind, text = self.said(browser, press(browser, ACCOUNT, action, **typed))
+
+        assert kind == role
+        assert words in text
+
+    def test_adding_and_removing_say_so(self, installation, alice, browser):
+        page = press(browser, ACCOUNT, ADD)
+        answer, _ = connect(installation, browser, page, alice, "Tablet")
+        assert "is connected" in self.said(browser, answer)[1]
+        new = next(
+            one for one in authenticators_of(installation) if one.name == "Tablet"
+        )
+
+        assert "is removed" in self.said(browser, remove(browser, new.id))[1]
+
+    def test_a_new_password_says_so(self, installation, alice, browser):
+        answer = change(installation, browser, alice)
+
+        assert "password is changed" in self.said(browser, answer)[1]
+
+    def test_confirming_leads_back_to_what_was_wanted(
+        self, installation, alice, browser
+    ):
+        installation.clock.tick(1200)
+        asked = press(browser, ACCOUNT, ADD)
+        installation.clock.tick(30)
+        typed = {"password": alice.password, "code": installation.code(alice)}
+        form = form_on(follow(browser, asked).text, CONFIRM)
+
+        answer = browser.post(CONFIRM, data=form.fields | typed)
+
+        assert answer.headers["Location"].endswith("#authenticators")
+        assert "press the button again" in self.said(browser, answer)[1]
+
+    def test_no_other_place_is_led_back_to(self, installation, alice, browser):
+        answer = confirm(installation, browser, alice, section='"><script>alert(1)')
+
+        assert "#" not in answer.headers["Location"]
+
+    def test_it_is_silent_a_minute_later_and_in_another_account(
+        self, installation, alice, bob, browser
+    ):
+        answer = press(browser, ACCOUNT, RENAME, name="Mine")
+        assert self.said(installation.sign_in(bob), answer) is None
+
+        installation.clock.tick(30)
+
+        assert self.said(browser, answer) is None
+
+    def test_nobody_can_make_one_up(self, browser):
+        text = browser.get(f"{ACCOUNT}?told=password").text
+
+        assert "is changed" not in text
+
+
 class TestConfirming:
     def test_it_gives_a_new_id_and_the_old_cookie_is_dead(
         self, installation, alice, browser
@@ -309,7 +489,7 @@ class TestConfirming:
 
         answer = confirm(installation, browser, alice)
 
-        assert answer.headers["Location"] == ACCOUNT
+        assert page_of(answer) == ACCOUNT
         assert cookie(browser) != old
         assert is_in(browser)
         thief = installation.client()
@@ -319,7 +499,7 @@ class TestConfirming:
 
     def test_it_is_a_fresh_proof(self, installation, alice, browser):
         installation.clock.tick(1200)
-        assert press(browser, ACCOUNT, ADD).headers["Location"] == CONFIRM
+        assert page_of(press(browser, ACCOUNT, ADD)) == CONFIRM
 
         confirm(installation, browser, alice)
 
@@ -349,7 +529,7 @@ class TestConfirming:
         assert answer.status_code == 401
         assert "did not match" in answer.text
         assert cookie(browser) == old
-        assert press(browser, ACCOUNT, ADD).headers["Location"] == CONFIRM
+        assert page_of(press(browser, ACCOUNT, ADD)) == CONFIRM
 
     def test_a_code_is_spent_by_it(self, installation, alice, browser):
         confirm(installation, browser, alice)
@@ -388,7 +568,7 @@ class TestThePassword:
     def test_it_is_another_one_then(self, installation, alice, browser):
         answer = change(installation, browser, alice)
 
-        assert answer.headers["Location"] == ACCOUNT
+        assert page_of(answer) == ACCOUNT
         assert works(installation, replace(alice, password=NEW))
         dead = type_password(installation.client(), alice)
         assert dead.status_code == 401
@@ -487,6 +667,24 @@ class TestThePassword:
 
         assert change(installation, browser, alice).status_code == 303
 
+    @pytest.mark.parametrize(
+        "poor",
+        [
+            pytest.param("BobBrown2024", id="display name"),
+            pytest.param("bb@corp.example1", id="address"),
+        ],
+    )
+    def test_what_others_know_of_one_is_no_password(self, installation, poor):
+        known = {"display": "Bob Brown", "email": "bb@corp.example"}
+        bob = installation.add_user("robert", **known)
+        browser = installation.sign_in(bob)
+
+        typed = {"password": poor, "password_again": poor}
+        answer = change(installation, browser, bob, **typed)
+
+        assert answer.status_code == 400
+        assert "made of your name" in answer.text
+
     def test_a_user_of_the_settings_file_is_told_whom_to_ask(self, tmp_path):
         house, browser, alice = user_of_the_file(tmp_path)
 
@@ -506,8 +704,6 @@ class TestThePassword:
 
 def user_of_the_file(folder):
     """Alice with password and seed in gate.toml, signed in."""
-    from totp_gate.core import otp
-
     house = Installation(echo, folder)
     seed = otp.new_secret()
     hashed = house.accounts.passwords.hash("correct horse battery")
@@ -538,6 +734,15 @@ class TestEvents:
         assert "An authenticator was connected" in text
         assert "Signed in" in text
         assert not re.search(r"\b(?:sign-in|enrollment|proof)\.?\w*: ", text)
+
+    def test_a_sign_in_is_one_line(self, installation, alice, browser):
+        stranger = installation.client()
+        type_password(stranger, alice)
+
+        text = browser.get(ACCOUNT).text
+
+        assert text.count("Signed in<") == 1
+        assert text.count("The right password was typed") == 1
 
     def test_those_of_others_are_not(self, installation, alice, browser, bob):
         add(installation, installation.sign_in(bob), bob, "Bobs")
@@ -661,8 +866,10 @@ class TestTwoUsers:
             typed = {"id": one.id, "name": "mine now"}
             sent = {key: typed.get(key, value) for key, value in own.fields.items()}
             assert sent["id"] == one.id
+            if action == REMOVE:
+                sent["sure"] = "yes"
             answer = people["alice"].post(action, data=sent)
-            assert answer.headers["Location"] == ACCOUNT
+            assert page_of(answer) == ACCOUNT
 
         assert all_of("bob", house) == before
         assert is_in(people["bob"])
@@ -673,6 +880,8 @@ class TestTwoUsers:
         page = people["bob"].get(ACCOUNT).text
         own = form_on(page, action)
         typed = {"name": "another"} if "name" in own.fields else {}
+        if action == REMOVE:
+            typed = {"sure": "yes"}
 
         people["bob"].post(action, data=own.fields | typed)
 

@@ -6,6 +6,7 @@ from html import unescape
 import pytest
 
 from tests.applications import echo
+from tests.web.forms import CODES, codes_on, events_of, form_on
 from totp_gate.core import otp
 from totp_gate.testing import Installation, Person, submit
 
@@ -251,7 +252,7 @@ def test_a_dead_link_says_so(installation, prepare, link):
     answer = installation.client().get(link or made)
 
     assert answer.status_code == 404
-    assert "does not work any more" in answer.text
+    assert "used already, or it has expired" in answer.text
 
 
 def test_of_two_who_use_one_link_one_wins(installation):
@@ -300,7 +301,9 @@ def test_a_link_for_an_authenticator_alone_signs_nobody_in(installation):
 
     answer = confirm(installation, browser, page)
 
-    assert answer.headers["Location"] == LOGIN
+    said = browser.get(answer.headers["Location"])
+    assert "Your authenticator is connected. Sign in now." in said.text
+    assert form_on(said.text, LOGIN)
     assert browser.get("/").status_code == 303
     person = Person("eve", eve.password, key_on(page))
     assert installation.sign_in(person).get("/").status_code == 200
@@ -312,3 +315,176 @@ def test_a_link_that_sets_a_password_ends_older_sessions(installation, alice, br
     walk_link(installation, installation.client(), link)
 
     assert browser.get("/").status_code == 303
+
+
+def news_of(house, browser):
+    text = browser.get("/_gate/account").text
+    found = re.search(r"Since you signed in before: [^<]*", text)
+    return found[0] if found else ""
+
+
+class TestALinkForSomebodyKnown:
+    """Whoever got hold of it set another password: the owner has to hear of it."""
+
+    @pytest.fixture
+    def thief(self, installation, alice):
+        installation.accounts.recovery.renew("alice", now=installation.clock())
+        installation.sign_in(alice)
+        thief = installation.client()
+        walk_link(installation, thief, make_link(installation, "alice"))
+        return thief
+
+    def test_the_password_is_an_event_of_the_account(self, installation, thief):
+        changed = [
+            (one.event, one.outcome, one.detail)
+            for one in installation.accounts.store.events("alice")
+            if one.event == "password-changed"
+        ]
+
+        assert changed == [("password-changed", "success", "link")]
+        assert "A link set another password" in thief.get("/_gate/account").text
+
+    def test_the_command_is_told_of_it(self, installation, alice, monkeypatch):
+        told = []
+        monkeypatch.setattr(
+            installation.accounts.audit, "event", lambda *a, **k: told.append(a[1])
+        )
+        walk_link(installation, installation.client(), make_link(installation, "alice"))
+
+        assert told.count("password-changed") == 1
+
+    def test_the_owners_next_sign_in_tells_of_it(self, installation, alice, thief):
+        house = installation
+        owner = house.sign_in(Person("alice", PASSWORD, alice.seed))
+
+        news = news_of(house, owner)
+
+        assert "a link set another password and connected an authenticator" in news
+        assert "new recovery codes were made" in news
+
+
+@pytest.mark.parametrize(
+    "purpose",
+    [
+        pytest.param("password-and-authenticator", id="somebody new, by a link"),
+        pytest.param("authenticator", id="somebody new, with a password"),
+    ],
+)
+def test_what_belongs_to_a_first_sign_in_is_no_news(installation, purpose):
+    if purpose == "authenticator":
+        installation.add_user("dora", PASSWORD, enrolled=False)
+    link, browser = make_link(installation, purpose=purpose), installation.client()
+    if purpose == "authenticator":
+        page = browser.post(link, data=hidden_of(browser.get(link)))
+        confirm(installation, browser, page)
+    else:
+        page, _ = walk_link(installation, browser, link)
+    dora = Person("dora", PASSWORD, key_on(page))
+    if purpose == "authenticator":
+        installation.sign_in(dora)
+    later = installation.sign_in(dora)
+
+    events = installation.accounts.store.events("dora")
+
+    assert "password-changed" not in [one.event for one in events]
+    assert [one.detail for one in events if one.event == "recovery-renewed"] == [
+        "first"
+    ]
+    assert news_of(installation, later) == ""
+
+
+class TestASignInWithoutRecoveryCodes:
+    """Such as the first after an administrator removed a lost authenticator."""
+
+    @pytest.fixture
+    def bare(self, installation, alice):
+        installation.accounts.store.replace_recovery("alice", [], 0)
+        return alice
+
+    def enter(self, house, person, place="/deep"):
+        house.clock.tick(30)
+        browser = house.client()
+        typed = {"username": person.name, "password": person.password}
+        answer = submit(browser, f"{LOGIN}?next={place}", **typed)
+        code = house.code(person)
+        return browser, submit(browser, answer.headers["Location"], code=code)
+
+    def test_leads_to_fresh_ones_and_then_on(self, installation, bare):
+        browser, answer = self.enter(installation, bare)
+        assert answer.headers["Location"] == f"{CODES}?next=/deep"
+        assert browser.get("/").status_code == 200
+
+        page = browser.get(answer.headers["Location"])
+
+        assert len(codes_on(page.text)) == 10
+        assert 'href="/deep"' in page.text
+        assert installation.accounts.recovery.left("alice") == 10
+
+    def test_is_an_event(self, installation, bare):
+        self.enter(installation, bare)
+
+        assert events_of(installation)[0] == ("recovery-renewed", "success")
+
+    def test_leaves_a_window_alone_that_closes_itself(self, installation, bare):
+        _, answer = self.enter(installation, bare, place="/_gate/done")
+
+        assert answer.headers["Location"] == "/_gate/done"
+        assert installation.accounts.recovery.left("alice") == 0
+
+    def test_is_the_only_one_that_does(self, installation, alice):
+        _, answer = self.enter(installation, alice)
+
+        assert answer.headers["Location"] == "/deep"
+        assert installation.accounts.recovery.left("alice") == 10
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        pytest.param(4, None, id="enough"),
+        pytest.param(3, "3 recovery codes are left.", id="few"),
+        pytest.param(1, "1 recovery code is left.", id="one"),
+        pytest.param(0, "You have no recovery code.", id="none"),
+    ],
+)
+def test_the_code_page_says_how_few_are_left(installation, alice, left, said):
+    store, now = installation.accounts.store, installation.clock()
+    store.replace_recovery("alice", [f"digest {n}" for n in range(left)], now)
+    browser = installation.client()
+    answer = submit(browser, LOGIN, username="alice", password=alice.password)
+
+    text = browser.get(answer.headers["Location"]).text
+
+    assert said is None or said in text
+    assert ("left." in text) is (left in (1, 3))
+
+
+@pytest.mark.parametrize(
+    ("whose", "said"),
+    [
+        pytest.param("alice", "The authenticator is connected.", id="one's own"),
+        pytest.param("dora", "account of that link", id="another's"),
+    ],
+)
+def test_who_is_signed_in_stays_and_hears_that_it_is_connected(
+    installation, alice, browser, whose, said
+):
+    if whose == "dora":
+        installation.add_user("dora", enrolled=False)
+    link = make_link(installation, whose, "authenticator")
+    page = browser.post(link, data=hidden_of(browser.get(link)))
+
+    answer = confirm(installation, browser, page)
+
+    assert said in browser.get(answer.headers["Location"]).text
+    assert browser.get("/").json["REMOTE_USER"] == "alice"
+
+
+def test_a_link_says_who_else_is_signed_in_here(installation, alice, browser):
+    link = make_link(installation)
+    assert "is signed in in this browser" in browser.get(link).text
+
+    own = make_link(installation, "alice")
+
+    assert "is signed in in this browser" not in browser.get(own).text
+    assert "is signed in" not in installation.client().get(link).text

@@ -210,7 +210,7 @@ FORMS = {
     "/account/end-session": account("end-session"),
     "/account/end-others": account("end-others"),
     "/account/rename-authenticator": account("rename-authenticator", name="Mine"),
-    "/account/remove-authenticator": account("remove-authenticator"),
+    "/account/remove-authenticator": account("remove-authenticator", sure="yes"),
     "/account/add-authenticator": account("add-authenticator"),
     "/account/new-recovery-codes": account("new-recovery-codes"),
     "/account/forget-browser": account("forget-browser"),

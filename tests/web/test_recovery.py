@@ -10,6 +10,7 @@ from tests.web.forms import (
     ACCOUNT,
     CODE,
     CODES,
+    DEVICE,
     ENROLL,
     LOGIN,
     LOGIN_COOKIE,
@@ -18,14 +19,17 @@ from tests.web.forms import (
     connect,
     cookie,
     events_of,
+    follow,
     form_on,
     give,
     is_in,
+    page_of,
     press,
     type_password,
     works,
 )
-from totp_gate.testing import Browser, Installation, Person
+from totp_gate.core import otp
+from totp_gate.testing import Browser, Installation, Person, submit
 
 NEW_CODES = f"{ACCOUNT}/new-recovery-codes"
 NEVER_MADE = "00000-00000-00000-00000-00000"
@@ -173,14 +177,6 @@ class TestSigningIn:
     ):
         recovered(installation, alice, spell(codes[0]))
 
-    def test_what_remembers_the_lost_device_takes_the_place_of_the_login(
-        self, installation, alice, codes
-    ):
-        answer = recover(installation.client(), alice, codes[0])
-        (line,) = said_of_login(answer)
-
-        assert not line.startswith(f"{LOGIN_COOKIE}=;")
-
     def test_a_code_does_not_stand_for_the_password(self, installation, alice, codes):
         browser = installation.client()
         assert browser.get(RECOVERY).headers["Location"] == LOGIN
@@ -268,7 +264,10 @@ class TestSigningIn:
     def test_the_way_to_it_is_shown_to_who_has_codes(self, installation, alice):
         browser = installation.client()
         type_password(browser, alice)
-        assert RECOVERY not in browser.get(CODE).text
+        installation.accounts.store.replace_recovery("alice", [], 0)
+        shown = browser.get(CODE).text
+        assert RECOVERY not in shown
+        assert "You have no recovery code. Ask whoever" in shown
 
         installation.accounts.recovery.renew("alice", now=installation.clock())
 
@@ -287,12 +286,17 @@ class TestAFreshSet:
         assert dead.status_code == 401
         recovered(installation, alice, fresh[0])
 
+    def test_the_way_on_is_the_account_page(self, installation, browser, codes):
+        press(browser, ACCOUNT, NEW_CODES)
+
+        assert f'href="{ACCOUNT}">I have kept them' in browser.get(CODES).text
+
     def test_it_needs_everything_proven_lately(self, installation, browser, codes):
         installation.clock.tick(600)
 
         answer = press(browser, ACCOUNT, NEW_CODES)
 
-        assert answer.headers["Location"] == f"{ACCOUNT}/confirm"
+        assert page_of(answer) == f"{ACCOUNT}/confirm"
         assert installation.accounts.recovery.spend(
             "alice", codes[0], now=installation.clock()
         )
@@ -304,6 +308,8 @@ class TestAFreshSet:
         assert "9 codes are left" in browser.get(ACCOUNT).text
 
     def test_having_none_is_said(self, installation, browser):
+        installation.accounts.store.replace_recovery("alice", [], 0)
+
         assert "You have none" in browser.get(ACCOUNT).text
 
 
@@ -315,7 +321,7 @@ class TestAnotherDevice:
         page = browser.get(ENROLL)
         answer, device = connect(installation, browser, page, alice)
 
-        assert answer.headers["Location"] == ACCOUNT
+        assert page_of(answer) == ACCOUNT
         assert [
             one.name for one in installation.accounts.store.authenticators("alice")
         ] == ["Phone"]
@@ -358,7 +364,8 @@ class TestAnotherDevice:
     def test_only_the_session_of_that_user_may(self, installation, alice, codes):
         browser = recovered(installation, alice, codes[0])
         bob = installation.sign_in(installation.add_user("bob"))
-        give(bob, LOGIN_COOKIE, cookie(browser, LOGIN_COOKIE))
+        for name in (LOGIN_COOKIE, DEVICE):
+            give(bob, name, cookie(browser, name) or "none")
 
         assert bob.get(ENROLL).headers["Location"] == ACCOUNT
 
@@ -373,6 +380,140 @@ class TestAnotherDevice:
 
         assert "a recovery code was used" in said
         assert "an authenticator was connected" in said
+
+    @pytest.mark.parametrize(
+        "page", [f"{ACCOUNT}/new-recovery-codes", f"{ACCOUNT}/make-token"]
+    )
+    def test_nothing_in_between_lets_the_lost_one_live(
+        self, installation, alice, codes, page
+    ):
+        browser = recovered(installation, alice, codes[0])
+        follow(browser, press(browser, ACCOUNT, page, name="script"))
+
+        shown = press(browser, ACCOUNT, f"{ACCOUNT}/add-authenticator")
+        assert "replaces your old authenticators" in shown.text
+        answer, device = connect(installation, browser, shown, alice)
+
+        assert "do not work any more" in follow(browser, answer).text
+        assert works(installation, device)
+        assert not works(installation, alice)
+
+    def test_a_code_of_the_one_that_was_found_again_ends_it(
+        self, installation, alice, codes
+    ):
+        browser = recovered(installation, alice, codes[0])
+        installation.clock.tick(30)
+        typed = {"password": alice.password, "code": installation.code(alice)}
+        press(browser, f"{ACCOUNT}/confirm", f"{ACCOUNT}/confirm", **typed)
+
+        shown = press(browser, ACCOUNT, f"{ACCOUNT}/add-authenticator")
+        connect(installation, browser, shown, alice)
+
+        assert "replaces" not in shown.text
+        assert works(installation, alice)
+
+    def test_the_session_gets_a_new_id(self, installation, alice, codes):
+        browser = recovered(installation, alice, codes[0])
+        before = cookie(browser)
+
+        connect(installation, browser, browser.get(ENROLL), alice)
+
+        assert cookie(browser) != before
+        assert is_in(browser)
+
+    def test_a_further_one_replaces_nothing(self, installation, alice, codes):
+        browser = recovered(installation, alice, codes[0])
+        _, phone = connect(installation, browser, browser.get(ENROLL), alice)
+
+        page = press(browser, ACCOUNT, f"{ACCOUNT}/add-authenticator")
+        _, tablet = connect(installation, browser, page, alice, "Tablet")
+
+        assert works(installation, phone)
+        assert works(installation, tablet)
+
+    def test_one_goes_on_to_where_one_came_for(self, installation, alice, codes):
+        browser = installation.client()
+        answer = submit(
+            browser, f"{LOGIN}?next=/deep", username="alice", password=alice.password
+        )
+        page = answer.headers["Location"].replace("second-factor", "recovery")
+        answer = submit(browser, page, code=codes[0])
+        assert answer.headers["Location"] == f"{ENROLL}?next=/deep"
+
+        shown = follow(browser, answer)
+        answer, _ = connect(installation, browser, shown, alice)
+
+        assert answer.headers["Location"] == "/deep"
+
+    def test_after_the_last_code_fresh_ones_come(self, installation, alice, codes):
+        for code in codes[1:]:
+            installation.accounts.recovery.spend(
+                "alice", code, now=installation.clock()
+            )
+        browser = recovered(installation, alice, codes[0])
+
+        answer, _ = connect(installation, browser, browser.get(ENROLL), alice)
+
+        assert page_of(answer) == CODES
+        assert len(codes_on(follow(browser, answer).text)) == 10
+
+
+class TestTheSettingsFile:
+    """A seed that stands in the settings cannot be removed from there."""
+
+    @pytest.fixture
+    def house(self, tmp_path):
+        made = Installation(echo, tmp_path)
+        yield made
+        made.accounts.store.close()
+
+    def write(self, house, seed):
+        hashed = house.accounts.passwords.hash("correct horse battery")
+        text = house.path.read_text().partition("[[users]]")[0]
+        house.path.write_text(
+            f'{text}[[users]]\nname = "carl"\npassword_hash = "{hashed}"\n'
+            f'totp_secret = "{otp.to_base32(seed)}"\n'
+        )
+        house.restart()
+        return Person("carl", "correct horse battery", seed)
+
+    @pytest.fixture
+    def lost(self, house):
+        """Carl's device of the settings; and the one that replaced it."""
+        carl = self.write(house, otp.new_secret())
+        (code, *_) = house.accounts.recovery.renew("carl", now=house.clock())
+        browser = recovered(house, carl, code)
+        return carl, *connect(house, browser, browser.get(ENROLL), carl), browser
+
+    def test_it_is_accepted_no_more(self, house, lost):
+        carl, _, device, _ = lost
+
+        assert works(house, device)
+        assert not works(house, carl)
+
+    def test_not_even_after_a_restart(self, house, lost):
+        house.restart()
+
+        assert not works(house, lost[0])
+
+    def test_the_account_page_says_so(self, lost):
+        *_, browser = lost
+
+        assert "Replaced: its codes are not accepted" in browser.get(ACCOUNT).text
+
+    def test_another_seed_there_is_another_authenticator(self, house, lost):
+        carl = self.write(house, otp.new_secret())
+
+        assert works(house, carl)
+        assert works(house, lost[2])
+
+    def test_the_same_seed_for_another_user_goes_on(self, house, lost):
+        seed = lost[0].seed
+        text = house.path.read_text().replace('"carl"', '"cora"')
+        house.path.write_text(text)
+        house.restart()
+
+        assert works(house, Person("cora", "correct horse battery", seed))
 
 
 def add(house, name):

@@ -374,3 +374,39 @@ def test_a_password_that_is_void_opens_nothing_until_a_link_sets_another(
             installation.client(), "/_gate/login", username="alice", password=typed
         )
         assert answer.status_code == 401
+
+
+PAGES = {
+    "/_gate/second-factor": {},
+    "/_gate/account/confirm": {"password": "correct horse battery"},
+    "/_gate/account/password": {
+        "current_password": "correct horse battery",
+        "password": "plover-meridian-quartz-71",
+        "password_again": "plover-meridian-quartz-71",
+    },
+}
+
+
+class TestAClockThatIsBehind:
+    """Every page that asks for a code says so, and nothing that contradicts it."""
+
+    def check(self, installation, alice, browser, page, typed):
+        code = installation.code(alice, steps=-10)
+        answer = submit(browser, page, code=code, **typed)
+
+        assert "about 5 min behind" in answer.text
+        assert "wait for the next" not in answer.text.lower()
+        (newest, *_) = installation.accounts.store.events("alice")
+        assert (newest.event, newest.detail) == ("clock-off", "-300 s")
+
+    @pytest.mark.parametrize("page", list(PAGES))
+    def test_somebody_who_is_signed_in_is_told(self, installation, alice, page):
+        browser = installation.sign_in(alice)
+
+        self.check(installation, alice, browser, page, PAGES[page])
+
+    def test_somebody_half_way_in_is_told(self, installation, alice):
+        browser = installation.client()
+        submit(browser, LOGIN, username="alice", password=alice.password)
+
+        self.check(installation, alice, browser, CODE, {})

@@ -19,7 +19,9 @@ from tests.web.forms import (
     forms_on,
     give,
     is_in,
+    page_of,
     press,
+    remove,
     type_password,
 )
 from totp_gate.core import otp
@@ -28,6 +30,7 @@ from totp_gate.testing import Installation, Person
 
 TRUST = '[second_factor]\ntrusted_device = "30d"\n'
 DAY = 86_400
+NEWS = f"{ACCOUNT}/news"
 
 
 @pytest.fixture
@@ -175,7 +178,7 @@ class TestPassing:
 
         answer = press(browser, ACCOUNT, f"{ACCOUNT}/add-authenticator")
 
-        assert answer.headers["Location"] == f"{ACCOUNT}/confirm"
+        assert page_of(answer) == f"{ACCOUNT}/confirm"
 
     def test_it_goes_on_from_sign_in_to_sign_in(self, house, alice, browser):
         for _ in range(3):
@@ -309,7 +312,7 @@ def remove_authenticator(house, alice, browser):
         for one in house.accounts.store.authenticators("alice")
         if one.name == "Phone"
     ]
-    press(browser, ACCOUNT, f"{ACCOUNT}/remove-authenticator", id=spare.id)
+    remove(browser, spare.id)
     assert len(house.accounts.store.authenticators("alice")) == 1
     return alice
 
@@ -507,3 +510,49 @@ class TestStrangers:
         house.sign_in(alice, known)
 
         assert is_in(known)
+
+
+class TestNews:
+    """Whoever is asked for no code sees no code page, where news would stand."""
+
+    @pytest.fixture
+    def guessed(self, house, alice, browser):
+        """A stranger knows the password and has typed a wrong code."""
+        sign_out(browser)
+        thief = house.client()
+        type_password(thief, alice)
+        press(thief, CODE, CODE, code="000000")
+        house.clock.tick(60)
+        return browser
+
+    def enter(self, alice, browser, place):
+        login = f"{LOGIN}?next={place}"
+        form = form_on(browser.get(login).text, login)
+        typed = {"username": alice.name, "password": alice.password}
+        return browser.post(login, data=form.fields | typed)
+
+    @pytest.mark.parametrize("place", ["/deep", "/_gate/done"])
+    def test_they_come_before_what_one_came_for(self, alice, guessed, place):
+        answer = self.enter(alice, guessed, place)
+        assert answer.headers["Location"] == f"{NEWS}?next={place}"
+
+        page = guessed.get(answer.headers["Location"])
+
+        assert "a wrong code was typed once after the right password" in page.text
+        assert f'href="{place}">Continue' in page.text
+        assert f'href="{ACCOUNT}"' in page.text
+        assert is_in(guessed)
+
+    def test_the_trust_goes_on(self, house, alice, guessed):
+        self.enter(alice, guessed, "/deep")
+
+        assert comes_again(house, guessed, alice)
+
+    def test_there_are_none_of_a_quiet_account(self, house, alice, browser):
+        sign_out(browser)
+
+        assert self.enter(alice, browser, "/deep").headers["Location"] == "/deep"
+        assert browser.get(f"{NEWS}?next=/deep").headers["Location"] == "/deep"
+
+    def test_they_are_nobody_elses(self, house, guessed):
+        assert guessed.get(NEWS).headers["Location"] == LOGIN

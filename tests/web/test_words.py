@@ -1,6 +1,7 @@
 """What the owner of an account reads."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from totp_gate.web import words
 
 CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0"
 WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64)"
+PASSED = "sign-in.password"
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15"
 
 
@@ -175,6 +177,43 @@ def test_an_event_nobody_has_words_for_is_told_by_its_name():
     }
 
 
+@pytest.mark.parametrize(
+    ("events", "said"),
+    [
+        pytest.param(["sign-in.code", PASSED], ["Signed in"], id="a sign-in"),
+        pytest.param(
+            ["browser.passed", PASSED],
+            ["Signed in from a trusted browser"],
+            id="by a trusted browser",
+        ),
+        pytest.param([PASSED], ["The right password was typed"], id="no code"),
+        pytest.param(
+            ["sign-in.code", PASSED, PASSED],
+            ["Signed in", "The right password was typed"],
+            id="each with its own",
+        ),
+        pytest.param(
+            ["sign-in.code", "!sign-in.code", PASSED],
+            ["Signed in", "A wrong code was typed after the right password"],
+            id="after a wrong code",
+        ),
+        pytest.param(
+            ["password-changed=link"], ["A link set another password"], id="a link"
+        ),
+    ],
+)
+def test_a_sign_in_is_one_line(events, said):
+    assert [one["what"] for one in words.events(happened(*events))] == said
+
+
+def test_the_password_of_another_browser_is_told():
+    (done,), (typed,) = happened("sign-in.code"), happened(PASSED)
+
+    told = words.events([done, replace(typed, address="192.0.2.7")])
+
+    assert len(told) == 2
+
+
 def happened(*names):
     """Events from the newest to the oldest; ``!`` marks a failure, ``=`` a detail."""
     found = []
@@ -230,6 +269,11 @@ IN = "sign-in.code"
         ),
         pytest.param(
             ["token-made", "token-made", IN], "an app token was made", id="told once"
+        ),
+        pytest.param(
+            ["password-changed=link", IN],
+            "a link set another password and connected an authenticator",
+            id="by a link",
         ),
         pytest.param(["recovery-renewed=first", IN], None, id="the first codes"),
         pytest.param(

@@ -19,7 +19,13 @@ from totp_gate.core.passwords import Passwords
 from totp_gate.core.sealing import Sealer
 from totp_gate.core.signing import digest
 from totp_gate.errors import NotFound, SealBroken
-from totp_gate.model import Authenticator, Link, LinkPurpose, User
+from totp_gate.model import (
+    Authenticator,
+    AuthenticatorKind,
+    Link,
+    LinkPurpose,
+    User,
+)
 from totp_gate.stores.base import Store
 from totp_gate.users.base import Directory
 
@@ -121,23 +127,34 @@ class Enrollment:
         user = self._directory.find(link.user)
         return None if user is None or user.disabled else link
 
-    def judge(self, password: str, user: str) -> list[str]:
+    def judge(self, password: str, user: User) -> list[str]:
         """Return what speaks against *password*, in plain words; empty: nothing.
+
+        Whatever others know of *user* is no password: name, display name, e-mail.
 
         Raises:
             StoreUnavailable: the list of passwords that got out cannot be read.
         """
-        reasons = judge(password, self.requirements, context=(user, *self._context))
+        own = [each for each in (user.name, user.display, user.email) if each]
+        context = (*own, *self._context)
+        reasons = judge(password, self.requirements, context=context)
         if not reasons and password in self._breached:
             return [_BREACHED]
         return reasons
 
     def draw(
-        self, user: str, *, now: float, link: str = "", password: str | None = None
+        self,
+        user: str,
+        *,
+        now: float,
+        kind: AuthenticatorKind = "totp",
+        link: str = "",
+        password: str | None = None,
     ) -> Pending:
         """Return a fresh enrollment; nothing is stored.
 
         Args:
+            kind: by time or by counter.
             link: digest of the link it came by.
             password: the new password, already judged, where the link asks for one.
 
@@ -147,7 +164,7 @@ class Enrollment:
         hashed = "" if password is None else self._passwords.hash(password)
         return Pending(
             user=user,
-            factor=self._factors.draw(),
+            factor=self._factors.draw(kind=kind),
             at=now,
             link=link,
             password_hash=hashed,
@@ -192,7 +209,14 @@ class Enrollment:
         if not done:
             raise NotFound("this link was used already, or it has expired")
 
-    def user_of(self, pending: Pending) -> User | None:
+    def suggest_name(self, pending: Pending) -> str:
+        """Return a name for the authenticator that its owner gave to no other."""
+        word = "Phone" if pending.factor.kind == "totp" else "Key"
+        taken = {one.name for one in self._store.authenticators(pending.user)}
+        names = [word, *(f"{word} {n}" for n in range(2, len(taken) + 2))]
+        return next(name for name in names if name not in taken)
+
+    def user_of(self, pending: Pending | Link) -> User | None:
         """Return the user *pending* belongs to, if they may still enroll."""
         user = self._directory.find(pending.user)
         return None if user is None or user.disabled else user

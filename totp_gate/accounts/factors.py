@@ -12,6 +12,7 @@ from typing import TypedDict
 
 from totp_gate.core import otp
 from totp_gate.core.sealing import Sealer
+from totp_gate.core.signing import digest
 from totp_gate.errors import SealBroken
 from totp_gate.model import Authenticator, AuthenticatorKind, User
 from totp_gate.stores.base import Store
@@ -52,17 +53,30 @@ class Factors:
     def of(self, user: User) -> list[Authenticator]:
         """Return the authenticators of *user*, that of the settings file first."""
         enrolled = self._store.authenticators(user.name)
-        if user.totp_secret is None:
+        in_file = self._in_file(user)
+        if in_file is None or self._store.is_retired(in_file.id):
             return enrolled
-        in_file = Authenticator(
-            id=f"file:{user.name}",
-            user=user.name,
-            name="gate.toml",
-            algorithm=self.params.algorithm,
-            digits=self.params.digits,
-            period=self.params.period,
-        )
         return [in_file, *enrolled]
+
+    def replaced(self, user: User) -> Authenticator | None:
+        """Return that of the settings file where another one replaced it, or None."""
+        in_file = self._in_file(user)
+        if in_file is None or not self._store.is_retired(in_file.id):
+            return None
+        return in_file
+
+    def retire_others(self, user: User, kept: str) -> None:
+        """End all authenticators of *user* but *kept*, an id.
+
+        The seed of the settings file stays there and is accepted no more; another seed
+        in its place is another authenticator.
+        """
+        in_file = self._in_file(user)
+        if in_file is not None:
+            self._store.retire(in_file.id)
+        for each in self._store.authenticators(user.name):
+            if each.id != kept:
+                self._store.remove_authenticator(user.name, each.id, even_last=False)
 
     def shape(self, user: User) -> Shape:
         """Return what the codes of *user* look like."""
@@ -186,6 +200,19 @@ class Factors:
         seed = self._sealer.open(old, purpose=_PURPOSE, owner=owner)
         new = self._sealer.seal(seed, purpose=_PURPOSE, owner=owner)
         return self._store.replace_sealed(authenticator.id, old, new)
+
+    def _in_file(self, user: User) -> Authenticator | None:
+        if user.totp_secret is None:
+            return None
+        seed = digest(f"{user.name} {user.totp_secret.hex()}")
+        return Authenticator(
+            id=f"file:{user.name}:{seed[:32]}",
+            user=user.name,
+            name="gate.toml",
+            algorithm=self.params.algorithm,
+            digits=self.params.digits,
+            period=self.params.period,
+        )
 
     def _params(self, authenticator: Authenticator) -> otp.Params:
         return otp.Params(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from totp_gate.accounts.enrollment import PENDING_LIFE
 from totp_gate.accounts.factors import Factors
 from totp_gate.accounts.guessing import Guessing, Visitor, Wait
 from totp_gate.accounts.references import References
@@ -81,7 +82,7 @@ class Owner:
             NotFound: *session* is over.
         """
         proven = replace(session, password_at=now, credential=user.credential)
-        return self._replace(session.id, proven, host, now)
+        return self._replace(session.id, proven, host, now)[0]
 
     def step_up(
         self,
@@ -106,15 +107,21 @@ class Owner:
         result = self._signin.prove_code(user, code, visitor, now=now)
         if isinstance(result, Wrong | Wait):
             return result
-        return self._replace(session.id, session, host, now)
+        return self._replace(session.id, session, host, now)[0]
 
-    def _replace(self, old: str, proven: Session, host: str, now: float) -> str:
-        """Begin a session like *proven*, its code typed just now, in place of *old*."""
+    def _replace(
+        self, old: str, proven: Session, host: str, now: float
+    ) -> tuple[str, str]:
+        """Begin a session like *proven*, its code typed just now, in place of *old*.
+
+        Returns:
+            The cookie's value, and the id of the new session.
+        """
         token, new = self._references.draw(host)
-        fresh = replace(proven, id=new, seen=now, second_factor_at=now)
+        fresh = replace(proven, id=new, seen=now, second_factor_at=now, recovered=False)
         if not self._store.replace_session(old, fresh):
             raise NotFound("this session is over")
-        return token
+        return token, new
 
     def change_password(
         self, session: Session, user: User, password: str, *, host: str, now: float
@@ -155,18 +162,37 @@ class Owner:
         """End all sessions of *user* but *keep*; how many."""
         return self._store.end_sessions(user, keep=keep)
 
-    def factor_added(self, user: str, *, keep: str = "", instead: str = "") -> None:
+    def has_recovered(self, session: Session, *, now: float) -> bool:
+        """Tell whether *session* began by a recovery code, within ``PENDING_LIFE``.
+
+        The old device is presumed lost until a code of an authenticator is proven.
+        """
+        at = session.second_factor_at
+        return session.recovered and at is not None and 0 <= now - at < PENDING_LIFE
+
+    def replace_factors(
+        self, session: Session, user: User, kept: str, *, host: str, now: float
+    ) -> tuple[str, str]:
+        """Let the authenticator *kept* take the place of all others of *user*.
+
+        For somebody who used a recovery code and has just connected *kept*. All other
+        sessions and all trusted browsers end.
+
+        Returns:
+            Value of the cookie and id of the session that replaces *session*.
+
+        Raises:
+            NotFound: *session* is over.
+        """
+        self.factors.retire_others(user, kept)
+        self.factor_added(user.name, keep=session.id)
+        return self._replace(session.id, session, host, now)
+
+    def factor_added(self, user: str, *, keep: str = "") -> None:
         """End what began before an authenticator was added: sessions, and all trust.
 
         Args:
             keep: id of the session that goes on.
-            instead: id of the authenticator that replaces all others, for somebody who
-                used a recovery code: the old device is presumed lost.
         """
-        for authenticator in self._store.authenticators(user) if instead else ():
-            if authenticator.id != instead:
-                self._store.remove_authenticator(
-                    user, authenticator.id, even_last=False
-                )
         self._store.forget_browsers(user)
         self._store.end_sessions(user, keep=keep)

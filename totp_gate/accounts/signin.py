@@ -183,6 +183,7 @@ class SignIn:
         host: str,
         now: float,
         proven: float | None = None,
+        recovered: bool = False,
     ) -> tuple[str, Session]:
         """Return the cookie's value and the session of a complete sign-in.
 
@@ -192,9 +193,18 @@ class SignIn:
         Args:
             host: where the cookie is to be good.
             proven: when the code was typed, where a trusted browser stood for it.
+            recovered: the code was a recovery code.
         """
         at = now if proven is None else proven
-        begun = self._begin(state, user, visitor, host, now=now, second_factor_at=at)
+        begun = self._begin(
+            state,
+            user,
+            visitor,
+            host,
+            now=now,
+            second_factor_at=at,
+            recovered=recovered,
+        )
         self._guessing.succeeded(user.name, visitor)
         return begun
 
@@ -218,6 +228,7 @@ class SignIn:
         *,
         now: float,
         second_factor_at: float | None,
+        recovered: bool = False,
     ) -> tuple[str, Session]:
         token, new = self._references.draw(host)
         session = Session(
@@ -231,6 +242,7 @@ class SignIn:
             agent=visitor.agent,
             host=host,
             credential=user.credential,
+            recovered=recovered,
         )
         self._store.add_session(session, max_per_user=self._limits.max_per_user)
         return token, session

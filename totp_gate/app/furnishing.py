@@ -18,6 +18,7 @@ from totp_gate.web.arrival import Arrivals, Caller
 from totp_gate.web.asking import Asks
 from totp_gate.web.csrf import FormTokens
 from totp_gate.web.desk import Desk
+from totp_gate.web.drawn import DrawnPage
 from totp_gate.web.enrollment import EnrollmentPages
 from totp_gate.web.entrance import Entrance
 from totp_gate.web.forgeries import Forgeries
@@ -27,7 +28,9 @@ from totp_gate.web.handoff import HandOffPages
 from totp_gate.web.held import HeldPages
 from totp_gate.web.judgement import Judgement
 from totp_gate.web.jwks import Assertions, KeyPages
+from totp_gate.web.links import LinkPages
 from totp_gate.web.loops import Loops
+from totp_gate.web.notes import Notes
 from totp_gate.web.onward import Onward
 from totp_gate.web.pages import Pages
 from totp_gate.web.parts import Parts
@@ -42,6 +45,7 @@ from totp_gate.web.status import StatusPages
 from totp_gate.web.stepup import StepUpPages
 from totp_gate.web.tokens import TokenPages
 from totp_gate.web.trouble import Trouble
+from totp_gate.web.wrongcode import WrongCodes
 
 Check = Callable[[], object]
 
@@ -128,6 +132,7 @@ def _desk(accounts: Accounts) -> Desk:
         pages=pages,
         trouble=Trouble(pages),
         forms=FormTokens(accounts.tokens),
+        notes=Notes(accounts.tokens),
         login_cookie=LoginCookie(accounts.tokens, accounts.sealer),
         names=CookieNames.under(insecure=insecure),
         origins=config.origins,
@@ -145,20 +150,20 @@ def _routes(
     checks: Mapping[str, Check],
 ) -> Routes:
     config = accounts.config
-    first_login = config.second_factor.enrollment == "first-login"
     asks = Asks(accounts.tokens, desk.origins)
     entrance = _entrance(accounts, desk, HandBack(desk, handoffs, asks))
+    drawn = DrawnPage(desk, accounts.enrollment, issuer=config.gate.name)
     enrollment = EnrollmentPages(
         desk,
         accounts.enrollment,
         accounts.signin,
         accounts.owner,
         entrance,
-        issuer=config.gate.name,
-        first_login=first_login,
+        drawn=drawn,
+        first_login=config.second_factor.enrollment == "first-login",
     )
-    onward = Onward(policy)
-    signin, stepup, recovery = _signin(accounts, desk, entrance, onward)
+    onward, wrong = Onward(policy), WrongCodes(accounts.factors, desk.audit)
+    signin, stepup, recovery = _signin(accounts, desk, entrance, onward, wrong)
     return Routes(
         desk,
         signin=signin,
@@ -169,9 +174,10 @@ def _routes(
         recovery=recovery,
         signout=SignOutPages(desk, accounts.sessions),
         enrollment=enrollment,
+        links=LinkPages(desk, accounts.enrollment, drawn),
         account=_account(accounts, desk, entrance, enrollment),
         held=_held(accounts, desk),
-        proof=ProofPages(desk, accounts.owner, accounts.enrollment, entrance),
+        proof=ProofPages(desk, accounts.owner, accounts.enrollment, entrance, wrong),
         status=StatusPages(
             desk,
             {"store": accounts.store.ping, **checks},
@@ -198,15 +204,27 @@ def _account(
 
 
 def _signin(
-    accounts: Accounts, desk: Desk, entrance: Entrance, onward: Onward
+    accounts: Accounts,
+    desk: Desk,
+    entrance: Entrance,
+    onward: Onward,
+    wrong: WrongCodes,
 ) -> tuple[SignInPages, StepUpPages, RecoveryPages]:
     """Return the pages that ask for password and code, for a code, a recovery code."""
     halfway = HalfWay(desk, accounts.signin)
     first_login = accounts.config.second_factor.enrollment == "first-login"
     signin = SignInPages(
-        desk, accounts.signin, entrance, onward, halfway, first_login=first_login
+        desk,
+        accounts.signin,
+        entrance,
+        onward,
+        halfway,
+        wrong=wrong,
+        first_login=first_login,
     )
-    stepup = StepUpPages(desk, accounts.owner, entrance, signin, onward)
+    stepup = StepUpPages(
+        desk, accounts.owner, entrance, signin, onward=onward, wrong=wrong
+    )
     return signin, stepup, RecoveryPages(desk, accounts.signin, entrance, halfway)
 
 

@@ -8,6 +8,7 @@ import sys
 import click
 
 from totp_gate.cli.parts import Parts, Refused
+from totp_gate.model import User
 
 _LONGEST = 16_384
 _CONSONANTS = "bdfghjklmnprstvz"
@@ -49,8 +50,8 @@ def read_line(what: str) -> str:
     return line
 
 
-def new_password(parts: Parts, name: str, *, from_stdin: bool) -> str:
-    """Return a new password for *name*, which the rules have nothing against.
+def new_password(parts: Parts, user: User, *, from_stdin: bool) -> str:
+    """Return a new password for *user*, which the rules have nothing against.
 
     Args:
         from_stdin: read it from standard input; else it is asked for twice.
@@ -72,16 +73,16 @@ def new_password(parts: Parts, name: str, *, from_stdin: bool) -> str:
             "There is no terminal to ask on: use --password-stdin and give the"
             " password as the first line of standard input."
         )
-    return judged(parts, name, password)
+    return judged(parts, user, password)
 
 
-def judged(parts: Parts, name: str, password: str) -> str:
+def judged(parts: Parts, user: User, password: str) -> str:
     """Return *password* if the rules have nothing against it.
 
     Raises:
         Refused: they have; the text says what.
     """
-    reasons = parts.accounts.enrollment.judge(password, name)
+    reasons = parts.accounts.enrollment.judge(password, user)
     if reasons:
         raise Refused("This password will not do. " + " ".join(reasons))
     return password

@@ -20,6 +20,7 @@ from totp_gate.cli.output import json_option, print_fields, print_json
 from totp_gate.cli.parts import Parts, pass_parts
 from totp_gate.core import otp
 from totp_gate.core.urls import Origin, parse_origin
+from totp_gate.model import User
 
 
 @click.command()
@@ -101,14 +102,14 @@ def init(
     given = _given_password(password_stdin)
     with installation.making(parts.path):
         installation.write_files(parts.path, text, now=parts.now())
-        first = _add(parts, user.name, given)
+        first = _add(parts, user, given)
     _tell(parts, first, show_password=not given, as_json=as_json)
 
 
-def _add(parts: Parts, name: str, given: str) -> installation.FirstUser:
-    password = judged(parts, name, given) if given else readable_password()
-    first = installation.add_first_user(parts, name, password)
-    parts.record(name, "user-added")
+def _add(parts: Parts, user: User, given: str) -> installation.FirstUser:
+    password = judged(parts, user, given) if given else readable_password()
+    first = installation.add_first_user(parts, user.name, password)
+    parts.record(user.name, "user-added")
     return first
 
 

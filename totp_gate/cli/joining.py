@@ -61,7 +61,7 @@ def add(
     new = importing.new_user({"name": name, **known}, now=parts.now())
     people.refuse_taken(parts, new)
     if password_stdin:
-        password = new_password(parts, new.name, from_stdin=True)
+        password = new_password(parts, new, from_stdin=True)
         new = replace(new, password_hash=parts.accounts.passwords.hash(password))
     links: list[Link] = []
     told: dict[str, Any] = {}

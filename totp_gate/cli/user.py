@@ -150,7 +150,7 @@ def passwd(parts: Parts, name: str, password_stdin: bool, as_json: bool) -> None
         totp-gate user passwd bob --password-stdin < bob.password
     """
     found = parts.stored_user(name)
-    password = new_password(parts, found.name, from_stdin=password_stdin)
+    password = new_password(parts, found, from_stdin=password_stdin)
     hashed = parts.accounts.passwords.hash(password)
     parts.accounts.store.save_password(found.name, hashed)
     parts.record(found.name, "password-set")

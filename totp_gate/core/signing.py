@@ -30,6 +30,7 @@ Purpose = Literal[
     "asked",
     "ask",
     "hand-off",
+    "note",
 ]
 _REFERENCE_BYTES = 24
 MAX_TOKEN = 3000

@@ -120,14 +120,12 @@ class LoginState:
         binding: the browser's pre-login id; forms before and after stay valid.
         at: when the password was proven.
         credential: as in ``Session``.
-        recovered: a recovery code was used; the next enrollment replaces all others.
     """
 
     user: str
     binding: str
     at: float
     credential: str = field(default="", repr=False)
-    recovered: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

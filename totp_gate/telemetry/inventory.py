@@ -93,7 +93,11 @@ EVENTS: dict[str, Kind] = {
         kept=True,
         cheap=("failure",),
     ),
-    "password-changed": Kind("The owner changed the password", kept=True, told=True),
+    "password-changed": Kind(
+        "The owner changed the password, or (detail `link`) a link set another",
+        kept=True,
+        told=True,
+    ),
     "authenticator-renamed": Kind("A second factor got another name", kept=True),
     "authenticator-removed": Kind("A second factor was removed", kept=True, told=True),
     "recovery-renewed": Kind(

@@ -13,14 +13,19 @@ from totp_gate.core.urls import Origin, safe_next
 from totp_gate.telemetry.audit import Audit
 from totp_gate.web.admit import login_url
 from totp_gate.web.csrf import Form, FormTokens
+from totp_gate.web.notes import Notes
 from totp_gate.web.pages import Answer, Pages
 from totp_gate.web.prelogin import LoginCookie, PreLogin
 from totp_gate.web.request import CookieNames, PageRequest
 from totp_gate.web.trouble import Trouble
+from totp_gate.web.words import Told
 
 DOCUMENT_ELSEWHERE = "This form was not sent from its own page, so nothing was done."
 DONE = "/done"
 """The page that ends a sign-in in a window of its own."""
+
+NEWS = "/account/news"
+"""The page that tells whom a trusted browser let in what happened meanwhile."""
 
 HAND_OFF = "/hand-off"
 """The page of home that carries a session to another host, which asks for it."""
@@ -55,6 +60,7 @@ class Desk:
     pages: Pages
     trouble: Trouble
     forms: FormTokens
+    notes: Notes
     login_cookie: LoginCookie
     names: CookieNames
     origins: tuple[Origin, ...]
@@ -113,6 +119,32 @@ class Desk:
         answer = Answer(status=303)
         answer.headers["Location"] = place
         return self.pages.finish(answer, [("Set-Cookie", line) for line in set_cookies])
+
+    def tell(
+        self,
+        request: PageRequest,
+        page: str,
+        what: str,
+        binding: str,
+        *,
+        section: str = "",
+    ) -> str:
+        """Return the URL of *page* on which ``words.DONE[what]`` stands.
+
+        Args:
+            binding: whom it is for: the user, or the pre-login id.
+            section: part of the page to begin at.
+        """
+        note = self.notes.write(what, binding, now=request.now)
+        at = f"#{section}" if section else ""
+        return f"{self.link(page)}?told={note}{at}"
+
+    def told(self, request: PageRequest, binding: str) -> Told | None:
+        """Return what the address of *request* says to *binding*, if anything."""
+        note = request.argument("told")
+        if note is None:
+            return None
+        return self.notes.read(note, binding, now=request.now)
 
     def refuse_form(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from totp_gate.accounts.browsers import KNOWN_LIFE, Browsers, Passing
 from totp_gate.accounts.handoff import Arrived
@@ -12,7 +13,7 @@ from totp_gate.accounts.sessions import Sessions
 from totp_gate.accounts.signin import SignIn
 from totp_gate.core.sealing import Sealer
 from totp_gate.errors import SealBroken
-from totp_gate.model import LoginState, User
+from totp_gate.model import Event, LoginState, User
 from totp_gate.stores.base import Store
 from totp_gate.telemetry.inventory import MOST_KEPT
 from totp_gate.web import words
@@ -66,6 +67,7 @@ class Entrance:
         *,
         trust: bool = False,
         passing: Passing | None = None,
+        recovered: bool = False,
     ) -> tuple[str, list[str]]:
         """Begin the session of a complete sign-in; return its id and the cookies.
 
@@ -74,10 +76,12 @@ class Entrance:
         Args:
             trust: the owner trusts this browser from now on.
             passing: how a trusted browser stood for the code, where one did.
+            recovered: a recovery code stood for it.
         """
         if request.token is not None:
             self.sessions.end_token(request.token, request.origin.host)
         self.sessions.tidy(now=request.now)
+        names = self._desk.names
         token, session = self._signin.begin_session(
             state,
             user,
@@ -85,8 +89,8 @@ class Entrance:
             host=request.origin.host,
             now=request.now,
             proven=None if passing is None else passing.proven,
+            recovered=recovered,
         )
-        names = self._desk.names
         cookies = [self._desk.bake(names.session, token)]
         cookies.append(self._desk.expire(names.login))
         if passing is None:
@@ -160,13 +164,25 @@ class Entrance:
         *,
         trust: bool = False,
     ) -> Answer:
-        """Begin the session after a right code, and lead on."""
+        """Begin the session after a right code, and lead on.
+
+        Who has no recovery code left is shown fresh ones on the way, except in a window
+        that is about to close itself.
+        """
         onward = self.onward(request, user)
+        closing = self._desk.place(request) == self._desk.link(DONE)
+        bare = not closing and not self.recovery.left(user.name)
+        first = bare and not words.has_signed_in(self._events(user.name))
         session, cookies = self.enter(request, state, user, trust=trust)
         self._desk.audit.sign_in(
             request, "code", "success", user=user.name, session=session
         )
-        return self._desk.go(onward, cookies)
+        if not bare:
+            return self._desk.go(onward, cookies)
+        page, lines = self.codes_for(
+            request, user.name, session, cookies, why=words.FIRST if first else ""
+        )
+        return self._desk.go(page, lines)
 
     def onward(self, request: PageRequest, user: User) -> str:
         """Return where *user* goes from here: first to what they left, if they did."""
@@ -179,24 +195,42 @@ class Entrance:
         return place or "/"
 
     def finish_enrolled(
-        self, request: PageRequest, state: LoginState, user: User
+        self, request: PageRequest, state: LoginState, user: User, *, first: bool
     ) -> Answer:
-        """Begin the session after a first enrollment; show recovery codes once."""
+        """Begin the session after an enrollment; show fresh recovery codes once.
+
+        Args:
+            first: nothing was there that these codes replace.
+        """
         session, cookies = self.enter(request, state, user)
         self._desk.audit.sign_in(
             request, "code", "success", "enrolled", user=user.name, session=session
         )
-        return self.show_codes(request, user.name, session, cookies, words.FIRST)
+        page, lines = self.codes_for(
+            request, user.name, session, cookies, why=words.FIRST if first else ""
+        )
+        return self._desk.go(page, lines)
 
-    def show_codes(
+    def codes_for(
         self,
         request: PageRequest,
         user: str,
         session: str,
-        cookies: list[str],
+        cookies: Iterable[str] = (),
+        *,
         why: str = "",
-    ) -> Answer:
-        """Make fresh recovery codes and lead to the page that shows them once."""
+        wanted: bool = False,
+    ) -> tuple[str, list[str]]:
+        """Make fresh recovery codes, to be shown once.
+
+        Args:
+            session: id of the only session that may see them.
+            why: for the audit.
+            wanted: they were asked for on the account page, which comes next.
+
+        Returns:
+            The page that shows them, and *cookies* with what carries them there.
+        """
         codes = self.recovery.renew(user, now=request.now)
         self._desk.audit.event(
             request,
@@ -207,29 +241,37 @@ class Entrance:
             detail=why,
         )
         sealed = self._sealer.seal(
-            json.dumps(codes).encode(), purpose=_PURPOSE, owner=session
+            json.dumps([wanted, *codes]).encode(), purpose=_PURPOSE, owner=session
         )
         page = self._desk.link(CODES_PAGE, self._desk.place(request))
-        return self._desk.go(page, self._desk.carry(cookies, sealed, max_age=600))
+        return page, self._desk.carry(cookies, sealed, max_age=600)
 
-    def carried_codes(self, request: PageRequest, session: str) -> list[str]:
-        """Return the codes on their way to the page of *session*, or none."""
+    def carried_codes(
+        self, request: PageRequest, session: str
+    ) -> tuple[list[str], bool]:
+        """Return the codes on their way to the page of *session*, or none.
+
+        Also whether they were asked for on the account page.
+        """
         sealed = request.cookie(self._desk.names.login)
         if sealed is None:
-            return []
+            return [], False
         try:
             clear = self._sealer.open(sealed, purpose=_PURPOSE, owner=session)
         except SealBroken:
-            return []
-        return [str(code) for code in json.loads(clear)]
+            return [], False
+        wanted, *codes = json.loads(clear)
+        return [str(code) for code in codes], bool(wanted)
 
     def news(self, user: str) -> str | None:
         """Return what *user* should know before the sign-in is complete, or None."""
-        known = self._store.events(user, limit=MOST_KEPT)
-        return words.news(known, signed_in=False)
+        return words.news(self._events(user), signed_in=False)
 
     def device(self, request: PageRequest, user: User) -> str:
         """Return the series by which this browser is known to *user*, or nothing."""
         shown = request.cookie(self._desk.names.device)
         known = self.browsers.recognise(shown, user.name, now=request.now)
         return "" if known is None else known.id
+
+    def _events(self, user: str) -> list[Event]:
+        return self._store.events(user, limit=MOST_KEPT)

@@ -9,6 +9,8 @@ which is the browser where that began.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from totp_gate.accounts.handoff import Arrived, HandOffs
 from totp_gate.model import Session
 from totp_gate.web.asking import Asks, is_visit, quiet
@@ -28,16 +30,22 @@ class HandBack:
         self._asks = asks
 
     def go_on(
-        self, request: PageRequest, before: Session, token: str, place: str
+        self,
+        request: PageRequest,
+        before: Session,
+        token: str,
+        place: str,
+        more: Iterable[str] = (),
     ) -> Answer:
         """Return the way to *place*, and the cookie of the new session.
 
         Args:
             before: the session as it was.
             token: the cookie's value from now on.
+            more: further Set-Cookie lines.
         """
         desk = self._desk
-        cookies = [desk.bake(desk.names.session, token)]
+        cookies = [desk.bake(desk.names.session, token), *more]
         way = self._over_home(request, before, token, place)
         return quiet(desk.go(way, cookies)) if way else desk.go(place, cookies)
 

@@ -16,14 +16,15 @@ def take(
     page: str,
     *more: str,
     optional: tuple[str, ...] = ("id",),
-    sensitive: bool = False,
+    section: str = "",
 ) -> tuple[Live | Answer, dict[str, str]]:
     """Return whose form it is and what it says; or the answer that refuses.
 
     Args:
         page: what the form posts to.
         more: fields that must be there. optional: those that may be.
-        sensitive: everything must have been proven lately; otherwise that is asked for.
+        section: everything must have been proven lately; otherwise that is asked for,
+            and this section of the account page comes next. Empty: nothing is asked.
 
     Raises:
         BadRequest: it is no form of ours.
@@ -37,6 +38,6 @@ def take(
     )
     if refused is not None:
         return refused, {}
-    if sensitive and not owner.is_fresh(live.session, now=request.now):
-        return desk.go(desk.link("/account/confirm")), {}
+    if section and not owner.is_fresh(live.session, now=request.now):
+        return desk.go(f"{desk.link('/account/confirm')}?section={section}"), {}
     return live, sent

@@ -80,7 +80,6 @@ class LoginCookie:
                 "binding": state.binding,
                 "at": state.at,
                 "credential": state.credential,
-                "recovered": state.recovered,
             },
             ensure_ascii=False,  # escaped, a long name would fit into no cookie
         )

@@ -10,13 +10,16 @@ from totp_gate.accounts.live import Live
 from totp_gate.accounts.owner import Owner
 from totp_gate.accounts.signin import Wrong
 from totp_gate.errors import NotFound
+from totp_gate.model import User
 from totp_gate.web.admit import AUTHENTICATE
 from totp_gate.web.desk import Desk
 from totp_gate.web.entrance import Entrance
 from totp_gate.web.pages import Answer
 from totp_gate.web.request import PageRequest
+from totp_gate.web.wrongcode import WrongCodes
 
 _CONFIRM = "/account/confirm"
+_SECTIONS = ("authenticators", "recovery", "tokens")
 _PASSWORD = "/account/password"  # noqa: S105 - a path
 _WHAT = (
     "What you want to do needs your password and a fresh code first. Then press the "
@@ -33,22 +36,29 @@ class ProofPages:
     """The page that asks again, and the page that changes the password."""
 
     def __init__(
-        self, desk: Desk, owner: Owner, enrollment: Enrollment, entrance: Entrance
+        self,
+        desk: Desk,
+        owner: Owner,
+        enrollment: Enrollment,
+        entrance: Entrance,
+        wrong: WrongCodes,
     ) -> None:
         self._desk = desk
         self._owner = owner
         self._enrollment = enrollment
         self._entrance = entrance
+        self._wrong = wrong
 
     def show_confirm(self, request: PageRequest) -> Answer:
         """Return the form for password and code."""
         if request.live is None:
             return self._desk.go(self._desk.link("/login"))
-        return self._confirm_form(request, request.live)
+        section = request.argument("section") or ""
+        return self._confirm_form(request, request.live, section)
 
     def confirm(self, request: PageRequest) -> Answer:
         """Judge password and code; the session gets a new id and is fresh."""
-        form = request.form("password", "code", "csrf_token")
+        form = request.form("password", "code", "csrf_token", optional=("section",))
         live = request.live
         if live is None:
             return self._desk.go(self._desk.link("/login"))
@@ -59,14 +69,15 @@ class ProofPages:
         if isinstance(wrong, Answer):
             return wrong
         if wrong is not None:
-            return self._confirm_form(request, live, wrong)
+            return self._confirm_form(request, live, form["section"], wrong)
         try:
             token = self._owner.renew(
                 live.session, live.user, host=request.origin.host, now=request.now
             )
         except NotFound:
             return self._desk.go(self._desk.link("/login"))
-        return self._to_account(request, live, token)
+        section = form["section"] if form["section"] in _SECTIONS else ""
+        return self._to_account(request, live, token, "confirmed", section)
 
     def show_password(self, request: PageRequest) -> Answer:
         """Return the form for a new password."""
@@ -87,7 +98,7 @@ class ProofPages:
         refused = self._refuse(request, live, form["csrf_token"], _PASSWORD)
         if refused is not None:
             return refused
-        poor = self._objection(form, live.user.name)
+        poor = self._objection(form, live.user)
         if poor is not None:
             return self._password_form(request, live, *poor)
         wrong = self._judge(request, live, form["current_password"], form["code"])
@@ -97,7 +108,7 @@ class ProofPages:
             return self._password_form(request, live, wrong)
         return self._changed(request, live, form["password"])
 
-    def _objection(self, form: Mapping[str, str], user: str) -> tuple[str, str] | None:
+    def _objection(self, form: Mapping[str, str], user: User) -> tuple[str, str] | None:
         """Return what speaks against the new password, and in which field, or None."""
         if form["password"] != form["password_again"]:
             return _DIFFERENT, "password_again"
@@ -120,12 +131,21 @@ class ProofPages:
         )
         # What knew the owner ended with the old password; this browser goes on.
         known = self._entrance.make_known(request, live.user)
-        answer = self._to_account(request, live, token)
+        answer = self._to_account(request, live, token, "password")
         answer.headers.add("Set-Cookie", known)
         return answer
 
-    def _to_account(self, request: PageRequest, live: Live, token: str) -> Answer:
-        account = self._desk.link("/account")
+    def _to_account(
+        self,
+        request: PageRequest,
+        live: Live,
+        token: str,
+        what: str,
+        section: str = "",
+    ) -> Answer:
+        account = self._desk.tell(
+            request, "/account", what, live.user.name, section=section
+        )
         return self._entrance.handback.go_on(request, live.session, token, account)
 
     def _elsewhere(self, request: PageRequest) -> Answer:
@@ -153,7 +173,9 @@ class ProofPages:
         step = _step(result)
         self._note(request, live, step, "failure")
         self._desk.note_last(request, result, step, user=user.name)
-        return _WRONG
+        if step == "password":
+            return _WRONG
+        return self._wrong.explain(request, user, code, _WRONG)
 
     def _note(self, request: PageRequest, live: Live, step: str, outcome: str) -> None:
         event = "proof.password" if step == "password" else "proof.code"
@@ -172,16 +194,19 @@ class ProofPages:
         return refused
 
     def _confirm_form(
-        self, request: PageRequest, live: Live, notice: str | None = None
+        self, request: PageRequest, live: Live, section: str, notice: str | None = None
     ) -> Answer:
         return self._desk.pages.render(
             "confirm.html",
             status=401 if notice else 200,
             headers=[("WWW-Authenticate", AUTHENTICATE)] if notice else [],
             user=live.user.display or live.user.name,
-            form=self._desk.form(request, _CONFIRM, live.session.id),
+            form=self._desk.form(
+                request, _CONFIRM, live.session.id, hidden={"section": section}
+            ),
             notice=notice,
             username=live.user.name,
+            **self._owner.factors.shape(live.user),
             what=_WHAT,
         )
 
@@ -201,6 +226,7 @@ class ProofPages:
             notice_field=field,
             username=live.user.name,
             min_length=self._enrollment.requirements.min_length,
+            **self._owner.factors.shape(live.user),
         )
 
 

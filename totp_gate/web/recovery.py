@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from totp_gate.accounts.guessing import Wait
 from totp_gate.accounts.signin import SignIn, Wrong
 from totp_gate.web.desk import Desk
@@ -53,15 +51,15 @@ class RecoveryPages:
         return self._enter(request, half)
 
     def _enter(self, request: PageRequest, half: Half) -> Answer:
-        """Begin the session; the login cookie remembers that the device is lost."""
+        """Begin the session, which remembers that the device is lost."""
         desk = self._desk
-        session, cookies = self._entrance.enter(request, half.state, half.user)
+        session, cookies = self._entrance.enter(
+            request, half.state, half.user, recovered=True
+        )
         desk.audit.sign_in(
             request, "recovery", "success", user=half.user.name, session=session
         )
-        lost = desk.login_cookie.write(replace(half.state, recovered=True))
-        page = desk.link("/enroll", desk.place(request))
-        return desk.go(page, desk.carry(cookies, lost))
+        return desk.go(desk.link("/enroll", desk.place(request)), cookies)
 
     def _form(
         self,

@@ -16,6 +16,7 @@ from totp_gate.web.enrollment import EnrollmentPages
 from totp_gate.web.handoff import HandOffPages
 from totp_gate.web.held import HeldPages
 from totp_gate.web.jwks import KeyPages
+from totp_gate.web.links import LinkPages
 from totp_gate.web.pages import Answer
 from totp_gate.web.proof import ProofPages
 from totp_gate.web.recovery import RecoveryPages
@@ -46,6 +47,7 @@ class Routes:
         recovery: RecoveryPages,
         signout: SignOutPages,
         enrollment: EnrollmentPages,
+        links: LinkPages,
         account: AccountPages,
         held: HeldPages,
         proof: ProofPages,
@@ -62,10 +64,7 @@ class Routes:
             "/recovery": {"GET": recovery.show, "POST": recovery.recover},
             "/logout": {"GET": signout.show_logout, "POST": signout.logout},
             "/enroll": {"GET": enrollment.show, "POST": enrollment.confirm},
-            "/enroll/<secret>": {
-                "GET": enrollment.show_link,
-                "POST": enrollment.begin_link,
-            },
+            "/enroll/<secret>": {"GET": links.show, "POST": links.begin},
             DONE: {"GET": self._done},
             "/held": {"GET": held.show, "POST": held.act},
             "/account": {"GET": account.show},

@@ -6,15 +6,15 @@ from totp_gate.accounts.guessing import Wait
 from totp_gate.accounts.signin import SignIn, Wrong
 from totp_gate.core.headers import plain
 from totp_gate.model import Authenticator, LoginState, User, canonical_name
-from totp_gate.web import words
 from totp_gate.web.admit import AUTHENTICATE
-from totp_gate.web.desk import FORM_TOO_OLD, Desk
+from totp_gate.web.desk import FORM_TOO_OLD, NEWS, Desk
 from totp_gate.web.entrance import Entrance
 from totp_gate.web.halfway import Half, HalfWay
 from totp_gate.web.onward import Onward
 from totp_gate.web.pages import Answer
 from totp_gate.web.prelogin import PreLogin
 from totp_gate.web.request import PageRequest
+from totp_gate.web.wrongcode import WrongCodes
 
 LONGEST_NAME = 256
 _CODE = "/second-factor"
@@ -37,6 +37,7 @@ class SignInPages:
         onward: Onward,
         halfway: HalfWay,
         *,
+        wrong: WrongCodes,
         first_login: bool,
     ) -> None:
         self._desk = desk
@@ -44,6 +45,7 @@ class SignInPages:
         self._entrance = entrance
         self._onward = onward
         self._halfway = halfway
+        self._wrong = wrong
         self._first_login = first_login
 
     def show_login(
@@ -113,7 +115,7 @@ class SignInPages:
             return self._desk.wait(request, result)
         audit.sign_in(request, "code", "failure", result.reason, user=user.name)
         self._desk.note_last(request, result, "code", user=user.name)
-        notice = self._diagnose(request, user, form["code"])
+        notice = self._wrong.explain(request, user, form["code"], _NO_CODE)
         return self._code_form(request, half, status=401, notice=notice)
 
     def _after_password(
@@ -168,6 +170,8 @@ class SignInPages:
         if passing.how not in {"rotated", "grace"}:
             return None
         onward = self._entrance.onward(request, user)
+        if self._entrance.news(user.name):
+            onward = self._desk.link(NEWS, self._desk.place(request))
         session, cookies = self._entrance.enter(request, state, user, passing=passing)
         self._desk.audit.event(
             request, "browser.passed", "success", user=user.name, session=session
@@ -179,16 +183,6 @@ class SignInPages:
         if request.cookie(self._desk.names.device) is None:
             return ""
         return self._entrance.device(request, User(name=canonical_name(typed)))
-
-    def _diagnose(self, request: PageRequest, user: User, code: str) -> str:
-        """Return what to say about a wrong code; a clock that is off is told so."""
-        offset = self._signin.factors.clock_offset(user, code, now=request.now)
-        if offset is None:
-            return _NO_CODE
-        self._desk.audit.event(
-            request, "clock-off", "failure", user=user.name, detail=f"{offset:+d} s"
-        )
-        return f"{_NO_CODE} {words.clock(offset)}".strip()
 
     def _refuse_login(
         self, request: PageRequest, prelogin: PreLogin, token: str
@@ -219,6 +213,7 @@ class SignInPages:
     ) -> Answer:
         desk = self._desk
         place = desk.place(request)
+        told = None if notice else desk.told(request, prelogin.binding)
         extra = desk.with_login(prelogin)
         if status == 401:
             extra = [*extra, ("WWW-Authenticate", AUTHENTICATE)]
@@ -227,7 +222,8 @@ class SignInPages:
             status=status,
             headers=extra,
             form=desk.form(request, "/login", prelogin.binding, place=place),
-            notice=notice,
+            notice=told.text if told else notice,
+            notice_kind=told.kind if told else "error",
             username=plain(username, LONGEST_NAME),
         )
 
@@ -249,11 +245,7 @@ class SignInPages:
             notice=notice or self._entrance.news(user.name),
             notice_kind="error" if notice else "info",
             **self._signin.factors.shape(user),
-            recovery_url=self._recovery_url(request, user),
+            recovery_url=self._desk.link("/recovery", self._desk.place(request)),
+            recovery_left=self._entrance.recovery.left(user.name),
             trust_hours=self._entrance.browsers.trust // 3600 or None,
         )
-
-    def _recovery_url(self, request: PageRequest, user: User) -> str | None:
-        if not self._entrance.recovery.left(user.name):
-            return None
-        return self._desk.link("/recovery", self._desk.place(request))

@@ -18,6 +18,7 @@ from totp_gate.web.onward import Onward
 from totp_gate.web.pages import Answer
 from totp_gate.web.request import PageRequest
 from totp_gate.web.signin import SignInPages
+from totp_gate.web.wrongcode import WrongCodes
 
 PAGE = "/second-factor"
 _WRONG = "That code was not right. Wait for the next one and try again."
@@ -32,13 +33,16 @@ class StepUpPages:
         owner: Owner,
         entrance: Entrance,
         signin: SignInPages,
+        *,
         onward: Onward,
+        wrong: WrongCodes,
     ) -> None:
         self._desk = desk
         self._owner = owner
         self._entrance = entrance
         self._signin = signin
         self._onward = onward
+        self._wrong = wrong
 
     def show(self, request: PageRequest) -> Answer:
         """Return the form for the code; none where the session is enough."""
@@ -76,7 +80,8 @@ class StepUpPages:
         if isinstance(result, Wrong):
             self._note(request, live, "failure")
             self._desk.note_last(request, result, "code", user=live.user.name)
-            return self._form(request, live, status=401, notice=_WRONG)
+            notice = self._wrong.explain(request, live.user, form["code"], _WRONG)
+            return self._form(request, live, status=401, notice=notice)
         self._note(request, live, "success")
         onward = self._entrance.onward(request, live.user)
         handback = self._entrance.handback

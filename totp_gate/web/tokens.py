@@ -66,7 +66,7 @@ class TokenPages:
             FORMS["make_token"],
             *_FIELDS,
             optional=(),
-            sensitive=True,
+            section="tokens",
         )
         if isinstance(live, Answer):
             return live
@@ -107,7 +107,8 @@ class TokenPages:
         live, sent = take(self._desk, self._owner, request, page)
         if isinstance(live, Answer):
             return live
-        if self._tokens.revoke(sent["id"], user=live.user.name):
+        revoked = self._tokens.revoke(sent["id"], user=live.user.name)
+        if revoked:
             self._desk.audit.event(
                 request,
                 "token-revoked",
@@ -116,7 +117,10 @@ class TokenPages:
                 session=live.session.id,
                 detail=sent["id"],
             )
-        return self._desk.go(self._desk.link("/account"))
+        what = "revoked" if revoked else "gone"
+        return self._desk.go(
+            self._desk.tell(request, "/account", what, live.user.name, section="tokens")
+        )
 
     def _made(self, request: PageRequest, live: Live, sent: dict[str, str]) -> str:
         days = _DAYS.get(sent["days"])

@@ -6,12 +6,51 @@ import math
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Literal, NamedTuple
 
 from totp_gate.model import AppToken, Authenticator, Browser, Event, Session
 from totp_gate.telemetry.inventory import MOST_ALIKE, MOST_KEPT
 
 FIRST = "first"
 """Detail of what belongs to a first sign-in and is no news at the second."""
+
+BY_LINK = "link"
+"""Detail of what was done by a one-time link."""
+
+
+class Told(NamedTuple):
+    """A short note, and whether it is good news."""
+
+    text: str
+    kind: Literal["success", "error"] = "success"
+
+
+DONE = {
+    "connected": Told("The authenticator is connected."),
+    "replaced": Told(
+        "The authenticator is connected. Those you had before do not work any more."
+    ),
+    "sign-in": Told("Your authenticator is connected. Sign in now."),
+    "for-another": Told(
+        "The authenticator is connected to the account of that link. To sign in with "
+        "it, sign out here first."
+    ),
+    "confirmed": Told("It is you. Now press the button again."),
+    "password": Told("Your password is changed. Your other sessions have ended."),
+    "renamed": Told("The authenticator has its new name."),
+    "no-name": Told("An authenticator needs a name. It keeps the one it has.", "error"),
+    "removed": Told("The authenticator is removed. It does not work any more."),
+    "not-removed": Told(
+        "The authenticator was not removed: it is the last one, or gone already.",
+        "error",
+    ),
+    "session-ended": Told("That session has ended."),
+    "others-ended": Told("All your other sessions have ended."),
+    "forgotten": Told("That browser will be asked for a code again."),
+    "revoked": Told("The app token is revoked."),
+    "gone": Told("There is no such thing any more. Nothing was done.", "error"),
+}
+"""What a page says after a form that led to it."""
 
 _PROGRAMS = (
     ("Edg", "Edge"),
@@ -113,7 +152,10 @@ def clock(offset: int) -> str:
     if offset >= 0:
         return ""
     minutes = max(1, round(-offset / 60))
-    return f"The clock of your device seems to be about {minutes} min behind."
+    return (
+        f"That code was for another time: the clock of your device seems to be about "
+        f"{minutes} min behind. Let the device set its clock by itself, then try again."
+    )
 
 
 def recovered(left: int) -> str:
@@ -135,8 +177,14 @@ def session(one: Session, *, here: str) -> dict[str, object]:
     }
 
 
-def authenticator(one: Authenticator, *, removable: bool) -> dict[str, object]:
-    """Return an authenticator for the account page."""
+def authenticator(
+    one: Authenticator, *, removable: bool, replaced: bool = False
+) -> dict[str, object]:
+    """Return an authenticator for the account page.
+
+    Args:
+        replaced: it stands in the settings, but another one took its place.
+    """
     return {
         "id": one.id,
         "name": one.name,
@@ -144,6 +192,7 @@ def authenticator(one: Authenticator, *, removable: bool) -> dict[str, object]:
         "created": when(one.created) if one.created else "in the settings",
         "used": when(one.used) if one.used else None,
         "removable": removable,
+        "replaced": replaced,
         "renamable": bool(one.sealed),
     }
 
@@ -176,7 +225,34 @@ def token(one: AppToken, *, now: float) -> dict[str, object]:
 def event(one: Event) -> dict[str, object]:
     """Return an event for the account page."""
     said = _SAID.get((one.event, one.outcome), f"{one.event}: {one.outcome}")
+    if one.event == "password-changed" and one.detail == BY_LINK:
+        said = "A link set another password"
     return {"when": when(one.at), "what": said, "address": one.address}
+
+
+def events(known: Sequence[Event]) -> list[dict[str, object]]:
+    """Return events for the account page, a sign-in as one of them.
+
+    The right password that led to a session is not told beside it.
+
+    Args:
+        known: newest first.
+    """
+    shown, led = [], []
+    for one in known:
+        who = (one.address, one.agent)
+        if one.outcome == "success" and one.event in {*_COMPLETE, "password.passed"}:
+            led.append(who)
+        elif _is_password(one) and who in led:
+            led.remove(who)
+            continue
+        shown.append(event(one))
+    return shown
+
+
+def has_signed_in(known: Sequence[Event]) -> bool:
+    """Tell whether *known*, the newest events there are, tell of a complete sign-in."""
+    return len(known) >= MOST_KEPT or any(_is_sign_in(one) for one in known)
 
 
 def news(events: Sequence[Event], *, signed_in: bool) -> str | None:
@@ -197,7 +273,7 @@ def news(events: Sequence[Event], *, signed_in: bool) -> str | None:
     since = events[start : complete[0] + 1 if complete else len(events)]
     guesses = [one.event for one in since if one.event in _GUESSES and _failed(one)]
     wrong = len(guesses)
-    said = [_CHANGES[one.event] for one in since if _is_change(one)]
+    said = [_change(one) for one in since if _is_change(one)]
     if wrong:
         often = "once" if wrong == 1 else f"{wrong} times"
         if any(guesses.count(kind) >= MOST_ALIKE for kind in _GUESSES):
@@ -208,12 +284,22 @@ def news(events: Sequence[Event], *, signed_in: bool) -> str | None:
     return "Since you signed in before: " + "; ".join(dict.fromkeys(said)) + "."
 
 
+def _is_password(one: Event) -> bool:
+    return (one.event, one.outcome) == ("sign-in.password", "success")
+
+
 def _is_sign_in(one: Event) -> bool:
     return one.event in _COMPLETE and one.outcome == "success"
 
 
 def _failed(one: Event) -> bool:
     return one.outcome == "failure"
+
+
+def _change(one: Event) -> str:
+    if one.event == "password-changed" and one.detail == BY_LINK:
+        return "a link set another password and connected an authenticator"
+    return _CHANGES[one.event]
 
 
 def _is_change(one: Event) -> bool:
