@@ -22,10 +22,11 @@ const copy = async (text) => {
   }
 };
 
-const save = (text, name) => {
+const save = ({ head, text, file }) => {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text + "\n"], { type: "text/plain" }));
-  link.download = name;
+  link.href = URL.createObjectURL(new Blob([`${head}\n\n${text}\n`], { type: "text/plain" }));
+  // No system takes these in a name.
+  link.download = file.replace(/[\\/:*?"<>|]+/g, "-");
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 };
@@ -35,7 +36,7 @@ for (const button of document.querySelectorAll("[data-do]")) {
   const label = button.textContent;
   button.addEventListener("click", async () => {
     if (button.dataset.do === "print") return window.print();
-    if (button.dataset.do === "save") return save(dataset.text, dataset.file);
+    if (button.dataset.do === "save") return save(dataset);
     if (!(await copy(dataset.text))) return;
     const status = button.parentElement.querySelector("[role=status]");
     status.textContent = button.textContent = button.dataset.other;

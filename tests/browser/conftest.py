@@ -123,7 +123,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A gate over https; whoever has no authenticator connects one at first sign-in."""
     with https_house(
         tmp_path_factory.mktemp("house"),
-        settings='[second_factor]\nenrollment = "first-login"\n',
+        settings='[second_factor]\nenrollment = "first-login"\ntrusted_device = "30d"\n',
         gate={"name": "Example reports"},
     ) as house:
         yield house

@@ -6,6 +6,8 @@ than the screen, every field has a name, and every button is large enough for a 
 
 from __future__ import annotations
 
+import itertools
+
 import pyotp
 import pytest
 from playwright.sync_api import expect
@@ -19,11 +21,31 @@ LOOKS = {
     "phone": {"viewport": {"width": 375, "height": 740}, "has_touch": True},
 }
 
+PAPER = {"viewport": {"width": 794, "height": 1123}}
+
 WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 SMALL = """() => [...document.querySelectorAll("button, a, input:not([type=hidden])")]
   .filter((each) => each.checkVisibility() && !each.closest("p"))
   .map((each) => [each.textContent || each.name, each.getBoundingClientRect().height])
   .filter(([, height]) => height < 24)"""
+
+
+# Number and code of each line, as boxes; the number is generated, so its width is that
+# of its text in its font.
+LINES = """() => [...document.querySelectorAll(".codes li")].map((line, at) => {
+  const number = document.createElement("canvas").getContext("2d");
+  number.font = getComputedStyle(line, "::before").font;
+  const box = line.getBoundingClientRect();
+  const code = line.querySelector("code");
+  const range = document.createRange();
+  range.selectNodeContents(code);
+  const rows = [...range.getClientRects()];
+  return {
+    top: box.top, bottom: box.bottom, left: box.left, right: box.right,
+    number: number.measureText(`${at + 1}.`).width,
+    rows: rows.length, from: rows[0].left, to: rows[0].right,
+  };
+})"""
 
 
 @pytest.fixture(params=list(LOOKS))
@@ -59,6 +81,16 @@ def test_signing_in_looks_right(house, look):
 
     page.goto(house.origin + "/_gate/account")
     take("account")
+    for closed in page.locator("summary").all():
+        closed.click()
+    take("account-open")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_contain_text("new name")
+    take("account-renamed")
+    page.goto(house.origin + "/_gate/account/password")
+    take("change-password")
+    page.goto(house.origin + "/_gate/account/confirm")
+    take("confirm")
     page.goto(house.origin + "/_gate/logout")
     take("logout")
     page.get_by_role("button", name="Sign out").click()
@@ -79,6 +111,138 @@ def test_enrollment_looks_right(house, look):
         page.get_by_role("button", name="Connect").click()
         take(picture)
     expect(page.get_by_role("heading")).to_have_text("Keep your recovery codes")
+
+
+def test_further_authenticators_look_right(house, look):
+    page, take = look
+    eve = house.person()
+    page.goto(house.origin)
+    enter_password(page, eve.name, eve.password)
+    enter_code(page, house.installation.code(eve))
+    expect(page.get_by_role("heading")).to_have_text(f"Hello {eve.name}")
+
+    page.goto(house.origin + "/_gate/account")
+    page.get_by_text("Does yours count presses?").click()
+    page.get_by_role("button", name="Add a counter-based one").click()
+    take("enroll-counter")
+    page.get_by_text("Type the setup key").click()
+    key = pyotp.HOTP(page.locator("code.key").inner_text().replace(" ", ""))
+    page.get_by_label("6-digit code").fill(key.at(0))
+    page.get_by_role("button", name="Connect").click()
+    expect(page.get_by_role("status")).to_contain_text("is connected")
+    take("account-connected")
+    page.get_by_role("button", name="Remove test").click()
+    take("remove")
+    page.get_by_role("button", name="Remove it").click()
+    expect(page.get_by_role("status")).to_contain_text("is removed")
+
+    page.goto(house.origin + "/_gate/logout")
+    page.get_by_role("button", name="Sign out").click()
+    page.goto(house.origin)
+    enter_password(page, eve.name, eve.password)
+    take("code-counter")
+    page.get_by_label("Next code from your authenticator").fill(key.at(0))
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("was not right")
+    page.get_by_label("Next code from your authenticator").fill(key.at(1))
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading")).to_have_text(f"Hello {eve.name}")
+
+
+def test_a_sign_in_with_few_recovery_codes_looks_right(house, look):
+    page, take = look
+    eve = house.person()
+    store = house.installation.accounts.store
+    for left in (2, 0):
+        store.replace_recovery(eve.name, [f"digest {n}" for n in range(left)], 0)
+        page.goto(house.origin)
+        enter_password(page, eve.name, eve.password)
+        expect(page.locator(".ways")).to_contain_text(
+            "left." if left else "no recovery"
+        )
+        take(f"code-{left}-left")
+    enter_code(page, house.installation.code(eve))
+    expect(page.get_by_role("heading")).to_have_text("Keep your recovery codes")
+
+
+def test_news_in_a_trusted_browser_look_right(house, look, profile):
+    page, take = look
+    eve = house.person()
+    page.goto(house.origin)
+    enter_password(page, eve.name, eve.password)
+    page.get_by_label("Trust this browser").check()
+    take("code-trust")
+    enter_code(page, house.installation.code(eve))
+    page.get_by_role("link", name="Sign out").click()
+    page.get_by_role("button", name="Sign out").click()
+    stranger = profile().new_page()
+    stranger.goto(house.origin)
+    enter_password(stranger, eve.name, eve.password)
+    enter_code(stranger, "000000")
+    expect(stranger.get_by_role("alert")).to_contain_text("was not right")
+
+    page.goto(house.origin + "/report")
+    enter_password(page, eve.name, eve.password)
+    expect(page.get_by_role("status")).to_contain_text("a wrong code was typed once")
+    take("news")
+    page.get_by_role("link", name="Continue").click()
+    expect(page.get_by_text("/report")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [794, 560, 375], ids=["A4", "A5", "narrow"])
+def test_printed_recovery_codes_stand_apart(house, profile, screenshots, width):
+    page = profile(viewport=PAPER["viewport"] | {"width": width}).new_page()
+    eve = house.person()
+    house.installation.accounts.store.replace_recovery(eve.name, [], 0)
+    page.goto(house.origin)
+    enter_password(page, eve.name, eve.password)
+    enter_code(page, house.installation.code(eve))
+    expect(page.get_by_role("heading")).to_have_text("Keep your recovery codes")
+
+    page.emulate_media(media="print")
+    page.screenshot(path=screenshots / f"recovery-codes-paper-{width}.png")
+    lines = page.evaluate(LINES)
+
+    heading = page.get_by_role("heading").inner_text()
+    assert heading == f"Recovery codes of {eve.name}"
+    assert len(lines) == 10
+    for line in lines:
+        assert line["rows"] == 1
+        assert line["left"] + line["number"] < line["from"]
+        assert line["to"] <= line["right"]
+    for above, below in itertools.pairwise(lines):
+        assert above["bottom"] <= below["top"] or above["right"] <= below["left"]
+
+
+def test_the_file_of_recovery_codes_says_whose_they_are(house, page, tmp_path):
+    eve = house.person()
+    house.installation.accounts.store.replace_recovery(eve.name, [], 0)
+    page.goto(house.origin)
+    enter_password(page, eve.name, eve.password)
+    enter_code(page, house.installation.code(eve))
+    codes = page.locator(".codes code").all_inner_texts()
+
+    with page.expect_download() as begun:
+        page.get_by_role("button", name="Download").click()
+    begun.value.save_as(tmp_path / "codes")
+
+    whose = f"ecovery codes of {eve.name} for Example reports"
+    assert begun.value.suggested_filename == f"r{whose}.txt"
+    head, _, rest = (tmp_path / "codes").read_text().partition("\n\n")
+    assert head == f"R{whose}. Each works once."
+    assert rest.split() == codes
+
+
+def test_on_a_phone_the_app_of_the_phone_comes_first(house, profile):
+    page = profile(**LOOKS["phone"]).new_page()
+    dora = house.person(enrolled=False)
+    page.goto(house.origin)
+    enter_password(page, dora.name, dora.password)
+
+    link = page.get_by_role("link", name="Open in an authenticator app")
+    picture = page.get_by_role("img", name="QR code")
+
+    assert link.bounding_box()["y"] < picture.bounding_box()["y"]
 
 
 def test_errors_look_right(house, look):
