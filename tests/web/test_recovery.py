@@ -382,13 +382,17 @@ class TestAnotherDevice:
         assert "an authenticator was connected" in said
 
     @pytest.mark.parametrize(
-        "page", [f"{ACCOUNT}/new-recovery-codes", f"{ACCOUNT}/make-token"]
+        ("page", "typed"),
+        [
+            (f"{ACCOUNT}/new-recovery-codes", {}),
+            (f"{ACCOUNT}/make-token", {"name": "script"}),
+        ],
     )
     def test_nothing_in_between_lets_the_lost_one_live(
-        self, installation, alice, codes, page
+        self, installation, alice, codes, page, typed
     ):
         browser = recovered(installation, alice, codes[0])
-        follow(browser, press(browser, ACCOUNT, page, name="script"))
+        follow(browser, press(browser, ACCOUNT, page, **typed))
 
         shown = press(browser, ACCOUNT, f"{ACCOUNT}/add-authenticator")
         assert "replaces your old authenticators" in shown.text
