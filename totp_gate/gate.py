@@ -21,6 +21,7 @@ from totp_gate.core import cookies
 from totp_gate.errors import BadRequest, GateError
 from totp_gate.model import Challenge, Level, Refuse
 from totp_gate.telemetry.metrics import PERMITTED
+from totp_gate.telemetry.naming import request_id
 from totp_gate.waiting import give_way, stand_in_line
 from totp_gate.web.arrival import NEVER, Caller, check_upgrade
 from totp_gate.web.forward import ANSWER, Forward
@@ -35,7 +36,6 @@ from totp_gate.web.trouble import (
     NOT_BY_US,
     ONLY_ASKED,
     UNKNOWN_HOST,
-    request_id,
 )
 
 if TYPE_CHECKING:

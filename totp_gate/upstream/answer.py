@@ -11,7 +11,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
+from totp_gate.telemetry.naming import request_id
 from totp_gate.upstream.bodies import Body
 from totp_gate.upstream.trouble import (
     AnswerCut,
@@ -35,13 +37,13 @@ class Answer:
             server send the headers.
         watch: may end it.
         release: called once with True (all came, the connection is at rest) or False.
-        name: of the request, for the log.
+        environ: of the request, whose id the log names if the answer is cut.
         is_events: an event stream, which may end anywhere when the server stops.
     """
 
     __slots__ = (
-        *("_body", "_connection", "_first", "_is_events"),
-        *("_name", "_release", "_watch"),
+        *("_body", "_connection", "_environ", "_first"),
+        *("_is_events", "_release", "_watch"),
     )
 
     def __init__(
@@ -52,7 +54,7 @@ class Answer:
         *,
         watch: Watch,
         release: Callable[[bool], None],
-        name: str = "-",
+        environ: dict[str, Any],
         is_events: bool = False,
     ) -> None:
         self._connection = connection
@@ -60,7 +62,7 @@ class Answer:
         self._first: bytes | None = first
         self._watch = watch
         self._release: Callable[[bool], None] | None = release
-        self._name = name
+        self._environ = environ
         self._is_events = is_events
 
     def __iter__(self) -> Answer:
@@ -80,7 +82,9 @@ class Answer:
             self._settle(False)
             expected = isinstance(error, (ClientGone, SessionEnded))
             level = logging.INFO if expected else logging.WARNING
-            log.log(level, "request=%s answer cut: %s", self._name, error)
+            log.log(
+                level, "request=%s answer cut: %s", request_id(self._environ), error
+            )
             if isinstance(error, AnswerCut):
                 raise
             raise AnswerCut(str(error)) from error

@@ -127,7 +127,7 @@ class Exchange:
             first,
             watch=self.watch,
             release=self._release,
-            name=request_name(self._environ),
+            environ=self._environ,
             is_events=_is_event_stream(head),
         )
 
@@ -147,11 +147,6 @@ class Exchange:
             self._means.pool.give(self.connection)
         else:
             self.connection.close()
-
-
-def request_name(environ: dict[str, Any]) -> str:
-    """Return what the log calls this request."""
-    return str(environ.get("totp_gate.request_id", "-"))
 
 
 def _is_event_stream(head: Head) -> bool:

@@ -9,7 +9,7 @@ It knows nothing of the gate but four keys of environ, all optional:
     ``(headers) -> headers``; what of the 101 answer may reach the client. Ordinary
     answers pass ``start_response``, where the gate has its own filter.
 ``totp_gate.request_id``
-    text for the log.
+    what the request is called in the log; drawn here where nobody has yet.
 ``RAW_URI`` / ``REQUEST_URI``
     the target as the client sent it; forwarded octet for octet.
 
@@ -27,8 +27,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from totp_gate.errors import BadRequest
+from totp_gate.telemetry.naming import request_id
 from totp_gate.upstream.destination import Destination, Limits
-from totp_gate.upstream.exchange import Exchange, Means, request_name
+from totp_gate.upstream.exchange import Exchange, Means
 from totp_gate.upstream.head import Head
 from totp_gate.upstream.observer import NoObserver, Observer
 from totp_gate.upstream.pool import Pool
@@ -102,13 +103,13 @@ class Proxy:
         except BadRequest as error:
             if error.status == 405:
                 start_response = _with_allow(start_response)
-            log.info("request=%s %d: %s", request_name(environ), error.status, error)
+            log.info("request=%s %d: %s", request_id(environ), error.status, error)
             return self._trouble(environ, start_response, error.status, str(error))
         except UpstreamTrouble as error:
             self.observer.failed(error.kind)
             if isinstance(error, Untrusted):
-                self.observer.untrusted(request_name(environ), str(error))
-            log.warning("request=%s %d: %s", request_name(environ), error.status, error)
+                self.observer.untrusted(request_id(environ), str(error))
+            log.warning("request=%s %d: %s", request_id(environ), error.status, error)
             return self._trouble(environ, start_response, error.status, error.told)
 
     @property

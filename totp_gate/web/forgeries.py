@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from totp_gate.core import cookies, headers
 from totp_gate.core.throttle import address_key
 from totp_gate.telemetry.audit import Audit, Occasion
+from totp_gate.telemetry.naming import request_id
 from totp_gate.telemetry.seldom import Seldom
 from totp_gate.web.arrival import Caller
 from totp_gate.web.request import CookieNames
-from totp_gate.web.trouble import request_id
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

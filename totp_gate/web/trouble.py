@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import logging
-import secrets
 from typing import TYPE_CHECKING
 
 from totp_gate.core import headers
+from totp_gate.telemetry.naming import request_id
 from totp_gate.web.pages import Answer, Pages
 
 if TYPE_CHECKING:
@@ -79,14 +79,6 @@ _CODES = {
     504: "gateway_timeout",
     508: "loop_detected",
 }
-
-
-def request_id(environ: WSGIEnvironment) -> str:
-    """Return the id of this request, the same however often it is asked for."""
-    known = environ.get("totp_gate.request_id")
-    if known is None:
-        known = environ["totp_gate.request_id"] = secrets.token_hex(6)
-    return str(known)
 
 
 class Trouble:
