@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from totp_gate.accounts.live import Live
+from totp_gate.closing import close_after, is_large, may_close
 from totp_gate.core import cookies
 from totp_gate.errors import BadRequest, GateError
 from totp_gate.model import Challenge, Level, Refuse
@@ -94,7 +95,10 @@ class GateMiddleware:
             self._note_failure(environ, error)
             answer = self._shut(environ, 500)
         if answer is not None:
+            if is_large(environ):
+                close_after(environ, start_response)
             return answer(environ, start_response)
+        may_close(environ, start_response)
         self._cells.values[PERMITTED] += 1
         return self.app(environ, partial(self._outgoing.start, start_response))
 

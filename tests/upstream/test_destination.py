@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
+import contextlib
 import socket
 import ssl
 import threading
+import time
+from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import serialization
 
 from tests.servers import Gunicorn, free_port
+from tests.upstream.certificates import certificate_for
 from tests.upstream.wires import OK, Peer, RawUpstream, always, get
 from totp_gate.errors import ConfigError
 from totp_gate.upstream.proxy import Destination, Limits, NoObserver, Proxy
+from totp_gate.upstream.trouble import Unreachable
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,8 @@ from totp_gate.upstream.proxy import Destination, Limits, NoObserver, Proxy
     [
         ("http://127.0.0.1:5000", "http", "127.0.0.1", 5000, "127.0.0.1:5000"),
         ("http://app/", "http", "app", 80, "app"),
+        ("http://my_app-1:80", "http", "my_app-1", 80, "my_app-1"),
+        ("http://app.example.com.", "http", "app.example.com.", 80, "app.example.com."),
         ("https://app.example.com", "https", "app.example.com", 443, "app.example.com"),
         ("https://[::1]:8443", "https", "::1", 8443, "[::1]:8443"),
         ("unix:/run/app.sock", "unix", "/run/app.sock", 0, "localhost"),
@@ -55,6 +58,16 @@ def test_a_url_names_a_destination(url, scheme, name, port, authority):
         "http://app:99999",
         "http://app:0",
         "http://a b",
+        "http://a..b:5000",
+        "http://.a",
+        "http://-a",
+        "http://a-",
+        "http://a~b",
+        "http://" + "a" * 64,
+        "http://" + "a." * 127 + "aa",
+        "http://1.2.3",
+        "http://256.1.1.1",
+        "http://[::1%25lo]:5000",
         "unix:run/app.sock",
     ],
 )
@@ -80,6 +93,30 @@ def test_settings_that_contradict_are_refused(options, key):
     assert refused.value.problems[0][0] == key
 
 
+@pytest.mark.parametrize("where", ["in a file of its own", "with the certificate"])
+def test_an_encrypted_key_is_a_problem_with_a_remedy_and_asks_nobody(tmp_path, where):
+    certificate = certificate_for(tmp_path)
+    plain = serialization.load_pem_private_key(Path(certificate).read_bytes(), None)
+    key = plain.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"secret"),
+    )
+    own = tmp_path / "key.pem"
+    text = Path(certificate).read_bytes()
+    if where == "with the certificate":
+        own.write_bytes(text[: text.index(b"-----BEGIN PRIVATE")] + key)
+        given = {"client_cert": str(own)}
+    else:
+        own.write_bytes(key)
+        given = {"client_cert": certificate, "client_key": str(own)}
+
+    with pytest.raises(ConfigError, match="openssl pkey") as refused:
+        Destination.parse("https://app", ca_file=certificate, **given)
+
+    assert refused.value.problems[0][0] == "upstream.client_key"
+
+
 def call(proxy, **environ):
     """Call the proxy without a server: status, headers and body."""
     told = []
@@ -99,6 +136,12 @@ def call(proxy, **environ):
     return told[0][0], dict(told[0][1]), octets
 
 
+def let_go(proxy):
+    """Close the connections that *proxy* keeps."""
+    while proxy.idle_connections:
+        proxy._pool.take().close()
+
+
 def test_an_application_on_a_unix_socket_is_asked(tmp_path):
     path = tmp_path / "app.sock"
     with socket.socket(socket.AF_UNIX) as listener:
@@ -108,16 +151,148 @@ def test_an_application_on_a_unix_socket_is_asked(tmp_path):
         thread.start()
         proxy = Proxy(Destination.parse(f"unix:{path}"))
         status, _, body = call(proxy)
-        proxy.close()
+        let_go(proxy)
         thread.join(5)
 
     assert (status, body) == ("200 OK", b"ok")
 
 
+@pytest.mark.server
+@pytest.mark.parametrize("worker_class", ["sync", "gthread", "gevent"])
+def test_a_real_server_on_a_unix_socket_is_asked_again_and_again(
+    tmp_path, worker_class
+):
+    path = tmp_path / "app.sock"
+    also = ["--bind", f"unix:{path}"]
+    app, proxy = "tests.upstream.apps:hello", "tests.upstream.apps:proxy()"
+    env = {"UPSTREAM": f"unix:{path}"}
+    with (
+        Gunicorn(app, worker_class="gevent", arguments=also),
+        Gunicorn(proxy, worker_class=worker_class, env=env) as server,
+    ):
+        answers = [get(server.port) for _ in range(3)]
+
+    assert [answer.body for answer in answers] == [b"hello"] * 3
+
+
+@pytest.fixture
+def full(tmp_path):
+    """A socket of the file system whose backlog is full; its path, and how to empty it."""
+    path = tmp_path / "full.sock"
+    with socket.socket(socket.AF_UNIX) as listener, contextlib.ExitStack() as waiting:
+        listener.bind(str(path))
+        listener.listen(0)
+        listener.settimeout(5)
+        waiting.enter_context(socket.socket(socket.AF_UNIX)).connect(str(path))
+
+        def serve():
+            listener.accept()[0].close()
+            _serve_one(listener, None)
+
+        yield path, serve
+
+
+def processor(server):
+    """The seconds for which the threads of the worker have had a processor."""
+    threads = Path(f"/proc/{server.children[0]}/task").glob("*/schedstat")
+    return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("worker_class", ["sync", "gthread", "gevent"])
+def test_a_full_backlog_is_waited_for_and_costs_nothing_meanwhile(full, worker_class):
+    path, serve = full
+    env = {"UPSTREAM": f"unix:{path}", "LIMITS": '{"connect_timeout": 2.0}'}
+    proxy = "tests.upstream.apps:proxy()"
+    with Gunicorn(proxy, worker_class=worker_class, env=env) as server:
+        used = processor(server)
+        begun = time.monotonic()
+        refused = get(server.port)
+        took, used = time.monotonic() - begun, processor(server) - used
+        emptied = threading.Timer(0.5, serve)
+        emptied.start()
+        answer = get(server.port)
+        emptied.join()
+
+    assert refused.status == 502
+    assert 1.5 < took < 10
+    assert used < took / 2
+    assert answer.body == b"ok"
+
+
+@pytest.fixture
+def crowded():
+    """A TCP port whose backlog is full: who connects there waits."""
+    with socket.socket() as listener, contextlib.ExitStack() as waiting:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port = listener.getsockname()[1]
+        for _ in range(3):
+            sock = waiting.enter_context(socket.socket())
+            sock.setblocking(False)
+            sock.connect_ex(("127.0.0.1", port))
+        yield port
+
+
+def resolving_to(*places):
+    """A look-up that finds these ports of loopback, whatever is asked for."""
+    return lambda *_, **__: [
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
+        for port in places
+    ]
+
+
+def test_one_deadline_holds_for_all_addresses(crowded, monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", resolving_to(*[crowded] * 4))
+    destination = Destination.parse("http://app.example.com")
+    begun = time.monotonic()
+
+    with pytest.raises(Unreachable):
+        destination.connect(Limits(connect_timeout=1.0))
+
+    assert time.monotonic() - begun < 2.5
+
+
+def test_an_address_that_is_silent_leaves_time_for_the_next(
+    crowded, upstream, monkeypatch
+):
+    places = [crowded, free_port(), upstream.port]
+    monkeypatch.setattr(socket, "getaddrinfo", resolving_to(*places))
+    proxy = Proxy(Destination.parse("http://app.example.com"))
+
+    assert call(proxy)[2] == b"ok"
+    let_go(proxy)
+
+
+def test_the_deadline_holds_for_tls_too():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        destination = Destination.parse(f"https://127.0.0.1:{port}")
+        begun = time.monotonic()
+
+        with pytest.raises(Unreachable):
+            destination.connect(Limits(connect_timeout=1.0))
+
+    assert 0.9 < time.monotonic() - begun < 2.5
+
+
+def test_an_application_on_ipv6_is_asked():
+    try:
+        upstream = RawUpstream(host="::1")
+    except OSError:
+        pytest.skip("there is no IPv6 here")
+    proxy = Proxy(Destination.parse(upstream.url, host="upstream"))
+
+    assert call(proxy)[2] == b"ok"
+    assert b"Host: [::1]:%d\r\n" % upstream.port in upstream.heads[0]
+    let_go(proxy)
+    upstream.close()
+
+
 def test_the_host_is_the_applications_own_where_asked_for(upstream):
     proxy = Proxy(Destination.parse(upstream.url, host="upstream"))
     call(proxy)
-    proxy.close()
+    let_go(proxy)
 
     assert f"Host: 127.0.0.1:{upstream.port}\r\n".encode() in upstream.heads[0]
     assert upstream.heads[0].count(b"Host:") == 1
@@ -142,7 +317,7 @@ def test_reachable_tells_whether_a_connection_can_be_made(upstream):
     assert proxy.reachable()
     assert proxy.reachable()
     assert proxy.idle_connections == 1
-    proxy.close()
+    let_go(proxy)
 
 
 def test_connections_are_kept_used_and_let_go(upstream):
@@ -151,10 +326,10 @@ def test_connections_are_kept_used_and_let_go(upstream):
     call(proxy)
     assert (upstream.connections, proxy.idle_connections) == (1, 1)
 
-    proxy.close()
-    assert proxy.idle_connections == 0
+    let_go(proxy)
     call(proxy)
-    assert proxy.idle_connections == 0
+    assert (upstream.connections, proxy.idle_connections) == (2, 1)
+    let_go(proxy)
 
 
 def test_a_connection_idle_for_too_long_is_not_used_again(upstream):
@@ -164,7 +339,7 @@ def test_a_connection_idle_for_too_long_is_not_used_again(upstream):
     call(proxy)
 
     assert upstream.connections == 2
-    proxy.close()
+    let_go(proxy)
 
 
 def test_no_more_connections_are_kept_than_allowed(upstream):
@@ -196,42 +371,11 @@ def test_an_observer_hears_of_answers_and_failures(upstream):
     call(proxy)
     call(proxy)
     upstream.script = always(b"garbage\r\n\r\n")
-    proxy.close()
+    let_go(proxy)
     call(proxy)
 
     assert heard == [(200, False), (200, True), "malformed"]
     assert idle == [1, -1, 1, -1]
-
-
-def _certificate(folder, *, name="127.0.0.1", days=1):
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=2))
-        .not_valid_after(now + datetime.timedelta(days=days))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(name))]),
-            False,
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / f"{name}.pem"
-    path.write_bytes(
-        certificate.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return str(path)
 
 
 @pytest.fixture
@@ -272,14 +416,14 @@ def _serve_one(listener, context):
 
 
 def test_a_verified_application_is_asked_over_tls_and_again(tls_upstream, tmp_path):
-    certificate = _certificate(tmp_path)
+    certificate = certificate_for(tmp_path)
     port = tls_upstream(certificate)
     proxy = Proxy(Destination.parse(f"https://127.0.0.1:{port}", ca_file=certificate))
 
     assert call(proxy)[2] == b"ok"
     assert call(proxy)[2] == b"ok"
     assert proxy.idle_connections == 1
-    proxy.close()
+    let_go(proxy)
 
 
 @pytest.mark.parametrize(
@@ -293,7 +437,7 @@ def test_a_verified_application_is_asked_over_tls_and_again(tls_upstream, tmp_pa
 def test_a_certificate_that_does_not_fit_is_502(
     tls_upstream, tmp_path, name, days, trusted, said
 ):
-    certificate = _certificate(tmp_path, name=name, days=days)
+    certificate = certificate_for(tmp_path, name=name, days=days)
     port = tls_upstream(certificate)
     heard = []
 
@@ -326,7 +470,7 @@ def test_a_certificate_that_does_not_fit_is_told_by_the_look_from_time_to_time(
         def untrusted(self, request, reason):
             heard.append(request)
 
-    port = tls_upstream(_certificate(tmp_path))
+    port = tls_upstream(certificate_for(tmp_path))
     proxy = Proxy(Destination.parse(f"https://127.0.0.1:{port}"), observer=Hears())
 
     assert not proxy.reachable()
@@ -349,7 +493,7 @@ def test_what_only_refuses_connections_is_not_called_untrusted():
 
 
 def test_a_client_certificate_is_shown(tls_upstream, tmp_path):
-    certificate = _certificate(tmp_path)
+    certificate = certificate_for(tmp_path)
     port = tls_upstream(certificate, client_ca=certificate)
     proxy = Proxy(
         Destination.parse(
@@ -358,12 +502,12 @@ def test_a_client_certificate_is_shown(tls_upstream, tmp_path):
     )
 
     assert call(proxy)[2] == b"ok"
-    proxy.close()
+    let_go(proxy)
 
 
 @pytest.mark.server
 def test_tls_works_on_gevent(tls_upstream, tmp_path):
-    certificate = _certificate(tmp_path)
+    certificate = certificate_for(tmp_path)
     port = tls_upstream(certificate)
     env = {"UPSTREAM": f"https://127.0.0.1:{port}", "CA_FILE": certificate}
     with Gunicorn(

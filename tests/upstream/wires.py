@@ -83,12 +83,19 @@ class Peer:
 
 
 class RawUpstream:
-    """Listens; gives every connection to ``script(peer)`` in a thread of its own."""
+    """Listens; gives every connection to ``script(peer)`` in a thread of its own.
 
-    def __init__(self, port=0):
-        self.listener = socket.create_server(("127.0.0.1", port), backlog=512)
+    Over TLS where a *context* is given, over IPv6 on *host* ``::1``.
+    """
+
+    def __init__(self, port=0, *, host="127.0.0.1", context=None):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.listener = socket.create_server((host, port), family=family, backlog=512)
         self.port = self.listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.context = context
+        scheme = "https" if context else "http"
+        name = f"[{host}]" if ":" in host else host
+        self.url = f"{scheme}://{name}:{self.port}"
         self.open = set()
         self.forget()
         threading.Thread(target=self.serve, daemon=True).start()
@@ -116,7 +123,11 @@ class RawUpstream:
     def run(self, sock):
         self.open.add(sock)
         with sock, contextlib.suppress(OSError, EOFError):
-            self.script(Peer(sock, self))
+            if self.context is None:
+                self.script(Peer(sock, self))
+            else:
+                with self.context.wrap_socket(sock, server_side=True) as secure:
+                    self.script(Peer(secure, self))
         self.open.discard(sock)
 
     def close(self):

@@ -9,15 +9,19 @@ from __future__ import annotations
 import re
 import socket
 import ssl
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import urlsplit
 
 from totp_gate.errors import ConfigError
+from totp_gate.upstream.dialling import dial, dial_unix, encrypt
 from totp_gate.upstream.trouble import Unreachable, Untrusted
 
-_NAME = re.compile(r"[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\]")
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -26,9 +30,11 @@ class Limits:
     """What the application may cost a process; all times in seconds.
 
     Attributes:
-        connect_timeout: for a connection, name look-up and TLS included.
+        connect_timeout: for a connection, over all addresses of the name and with
+            TLS; the look-up of the name counts too, but is not cut short.
         read_timeout: longest silence while an answer is owed or under way, and
-            longest time in which the application takes nothing of an upload.
+            longest time in which the application takes nothing of an upload, or one
+            side of a tunnel nothing of what the other has sent.
         max_tunnels: upgraded connections open at once.
         max_head: octets of an answer's status line and headers together.
         max_headers: number of headers of an answer.
@@ -116,14 +122,14 @@ class Destination:
         """Read the certificate files once, so that a start tells what is wrong.
 
         Raises:
-            ConfigError: a file is missing, unreadable or no PEM.
+            ConfigError: a file is missing, unreadable, no PEM, or encrypted.
         """
         try:
             self._new_context()
         except OSError as error:
             raise _wrong(
                 "ca_file", f"a certificate file cannot be used: {error}"
-            ) from (error)
+            ) from error
 
     def connect(self, limits: Limits) -> socket.socket:
         """Return a connected socket, verified if it is https.
@@ -132,37 +138,18 @@ class Destination:
             Untrusted: its certificate does not fit.
             Unreachable: no connection within ``limits.connect_timeout``.
         """
+        deadline = time.monotonic() + limits.connect_timeout
         try:
-            sock = self._open(limits.connect_timeout)
-        except OSError as error:
-            raise Unreachable(f"{self.scheme}: {error}") from error
-        if self.scheme != "https":
-            return sock
-        try:
-            return self._context.wrap_socket(
-                sock, server_hostname=self.name, suppress_ragged_eofs=False
-            )
+            if self.scheme == "unix":
+                return dial_unix(self.name, deadline=deadline)
+            sock = dial(self.name, self.port, deadline=deadline)
+            if self.scheme == "http":
+                return sock
+            return encrypt(sock, self._context, self.name, deadline=deadline)
         except ssl.SSLCertVerificationError as error:
-            sock.close()
             raise Untrusted(f"https: {error.verify_message}") from error
         except OSError as error:
-            sock.close()
-            raise Unreachable(f"https: {error}") from error
-
-    def _open(self, timeout: float) -> socket.socket:
-        if self.scheme == "unix":
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            sock.settimeout(timeout)
-            try:
-                sock.connect(self.name)
-            except BaseException:
-                sock.close()
-                raise
-            return sock
-        sock = socket.create_connection((self.name, self.port), timeout)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        return sock
+            raise Unreachable(f"{self.scheme}: {error}") from error
 
     @cached_property
     def _context(self) -> ssl.SSLContext:
@@ -174,7 +161,9 @@ class Destination:
         context = ssl.create_default_context(cafile=self.ca_file or None)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self.client_cert:
-            context.load_cert_chain(self.client_cert, self.client_key or None)
+            context.load_cert_chain(
+                self.client_cert, self.client_key or None, password=_no_passphrase
+            )
         return context
 
 
@@ -198,10 +187,34 @@ def _take_apart(url: str) -> tuple[Literal["http", "https", "unix"], str, int]:
             "application under a path is found there",
         )
     name = parts.hostname or ""
-    if not _NAME.fullmatch(f"[{name}]" if ":" in name else name) or port == 0:
+    if not _is_host(name) or port == 0:
         raise _wrong("url", f"{url!r}: names no host; write http://127.0.0.1:5000")
     scheme: Literal["http", "https"] = "https" if parts.scheme == "https" else "http"
     return scheme, name, port or _PORTS[scheme]
+
+
+def _no_passphrase() -> str:
+    # Without this OpenSSL asks the terminal, and waits.
+    raise _wrong(
+        "client_key",
+        "the key is encrypted: write it without a passphrase, "
+        "openssl pkey -in KEY -out PLAIN",
+    )
+
+
+def _is_host(name: str) -> bool:
+    """Tell whether *name* can be looked up: an address, or labels of a host name.
+
+    Source:
+        RFC 1123 section 2.1, RFC 1035 section 2.3.4; underscores, since networks of
+        containers have names with them.
+    """
+    with suppress(ValueError):
+        return bool(ip_address(name)) and "%" not in name
+    labels = name.removesuffix(".").split(".")
+    if len(name) > 253 or labels[-1].isdigit():
+        return False
+    return all(_LABEL.fullmatch(label) for label in labels)
 
 
 def _wrong(key: str, reason: str) -> ConfigError:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from totp_gate.closing import close_after
 from totp_gate.upstream.answer import Answer
 from totp_gate.upstream.bodies import Body, UntilClose, body_of
 from totp_gate.upstream.destination import Limits
@@ -20,7 +21,7 @@ from totp_gate.upstream.observer import Observer
 from totp_gate.upstream.pool import Pool
 from totp_gate.upstream.request import Request
 from totp_gate.upstream.trouble import Malformed, NoAnswer
-from totp_gate.upstream.upload import send_request
+from totp_gate.upstream.upload import Upload
 from totp_gate.upstream.watch import Watch
 from totp_gate.upstream.wire import Connection, read_head
 
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse
 
 #: How long the headers of an answer wait for the first octets of its body, in seconds:
-#: a body broken from its start can still become a 502.
-FIRST_OCTETS = 0.05
+#: a body broken from its start can still become a 502. What comes may be 50 ms late.
+FIRST_OCTETS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,16 @@ class Exchange:
         connection: in the middle of that answer; set by ``ask``.
     """
 
-    __slots__ = ("_environ", "_means", "_request", "connection", "head", "watch")
+    __slots__ = (
+        *("_all_sent", "_environ", "_means", "_request"),
+        *("connection", "head", "watch"),
+    )
 
     def __init__(self, means: Means, request: Request, environ: dict[str, Any]) -> None:
         self._means = means
         self._request = request
         self._environ = environ
+        self._all_sent = True
         self.watch = Watch(environ)
         self.head: Head
         self.connection: Connection
@@ -70,15 +75,17 @@ class Exchange:
             BadRequest: the client's body is not what it announced.
             AnswerCut: nobody may have, or wants, the answer any more.
         """
+        upload = Upload(self._request, self._environ, self.watch)
+        upload.begin()
         begun = time.monotonic()
         self.connection = self._means.pool.take()
         try:
-            self.head = self._converse()
+            self.head = self._converse(upload)
         except NoAnswer:
             if not (self.connection.reused and self._request.may_repeat):
                 raise
             self.connection = self._means.pool.fresh()
-            self.head = self._converse()
+            self.head = self._converse(upload)
         self._means.observer.answered(
             self.head.status,
             time.monotonic() - begun,
@@ -86,16 +93,16 @@ class Exchange:
         )
         return self.head
 
-    def _converse(self) -> Head:
+    def _converse(self, upload: Upload) -> Head:
         connection, watch = self.connection, self.watch
         try:
-            all_sent = send_request(connection, self._request, self._environ, watch)
+            self._all_sent = upload.send(connection)
             hints = self._environ.get("wsgi.early_hints")
             head = read_head(connection, self._means.limits, watch.pause, hints)
         except BaseException:
             connection.close()
             raise
-        head.keeps = head.keeps and all_sent
+        head.keeps = head.keeps and self._all_sent
         return head
 
     def answer(self, start_response: StartResponse) -> Iterable[bytes]:
@@ -114,6 +121,8 @@ class Exchange:
         head = self.head
         if head.status == 101:
             raise Malformed("101 that was not asked for")
+        if not self._all_sent:
+            close_after(self._environ, start_response)
         body = body_of(head, self._request.method)
         first = b"" if body.done else self._first_octets(body)
         if body.done:

@@ -3,10 +3,13 @@
 llhttp is given one whole head and nothing that follows it. It refuses what two
 parsers could read differently: two lengths, a length beside chunks, folded lines, bare
 CR or LF, control characters, blanks before a colon (RFC 9112 sections 2.2, 5, 6.3).
+In the reason phrase it lets control characters pass; those are refused here, and an
+HTTP/1.0 answer in chunks ends its connection (section 6.1).
 """
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 
 import httptools
@@ -16,11 +19,15 @@ from totp_gate.upstream.fields import AnswerNames, Kind, tokens
 from totp_gate.upstream.trouble import Malformed
 
 _NAMES = AnswerNames()
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _VERSIONS = (b"HTTP/1.1 ", b"HTTP/1.0 ")
 
 
 class Head:
     """Status line and headers of an answer; a protocol object of httptools.
+
+    Raises:
+        Malformed: it is none, or beyond *limits*.
 
     Attributes:
         status: three digits.
@@ -53,13 +60,18 @@ class Head:
         except httptools.HttpParserError as error:
             if not (self.complete and parser.get_status_code() == 101):
                 raise Malformed(f"head: {error}") from error
+        if _CONTROL.search(self.reason):
+            raise Malformed("status line: a control character")
         self.status: int = parser.get_status_code()
         if not 100 <= self.status <= 599 or octets[:9] not in _VERSIONS:
             raise Malformed("status line: not HTTP/1.1 or HTTP/1.0, or not 100 to 599")
         if len(self.raw) > limits.max_headers:
             raise Malformed(f"head: more than {limits.max_headers} headers")
-        self.keeps = octets[7] == 0x31
+        modern = octets[7] == 0x31
+        self.keeps = modern
         self._sort()
+        if self.chunked and not modern:
+            self.keeps = False
 
     def on_status(self, reason: bytes) -> None:
         """Keep the reason phrase (called by httptools)."""

@@ -30,7 +30,6 @@ class Pool:
         self._limits = limits
         self._observer = observer
         self._idle: deque[tuple[float, Connection]] = deque()
-        self._closed = False
 
     def __len__(self) -> int:
         """Return how many connections wait for a request."""
@@ -65,19 +64,13 @@ class Pool:
 
     def give(self, connection: Connection) -> None:
         """Keep *connection* for a next request; it must be at rest."""
-        if self._closed or len(self._idle) >= self._limits.idle_connections:
+        if len(self._idle) >= self._limits.idle_connections:
             connection.close()
             return
         now = time.monotonic()
         self._idle.append((now, connection))
         self._observer.idle(1)
         if self._idle[0][0] < now - self._limits.idle_timeout:
-            self._drop_oldest()
-
-    def close(self) -> None:
-        """Close what is idle, and from now on all that comes back."""
-        self._closed = True
-        while self._idle:
             self._drop_oldest()
 
     def _drop_oldest(self) -> None:

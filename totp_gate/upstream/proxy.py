@@ -26,6 +26,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from totp_gate.closing import close_after, is_large
 from totp_gate.errors import BadRequest
 from totp_gate.telemetry.naming import request_id
 from totp_gate.upstream.destination import Destination, Limits
@@ -104,13 +105,25 @@ class Proxy:
             if error.status == 405:
                 start_response = _with_allow(start_response)
             log.info("request=%s %d: %s", request_id(environ), error.status, error)
-            return self._trouble(environ, start_response, error.status, str(error))
+            return self._tell(environ, start_response, error.status, str(error))
         except UpstreamTrouble as error:
             self.observer.failed(error.kind)
             if isinstance(error, Untrusted):
                 self.observer.untrusted(request_id(environ), str(error))
             log.warning("request=%s %d: %s", request_id(environ), error.status, error)
-            return self._trouble(environ, start_response, error.status, error.told)
+            return self._tell(environ, start_response, error.status, error.told)
+
+    def _tell(
+        self,
+        environ: dict[str, Any],
+        start_response: StartResponse,
+        status: int,
+        told: str,
+    ) -> Iterable[bytes]:
+        """Answer in the application's place."""
+        if "HTTP_UPGRADE" in environ or is_large(environ):
+            close_after(environ, start_response)
+        return self._trouble(environ, start_response, status, told)
 
     @property
     def tunnels(self) -> int:
@@ -133,11 +146,6 @@ class Proxy:
         self._pool.give(connection)
         return True
 
-    def close(self) -> None:
-        """Stop gracefully: idle connections now, tunnels within a second."""
-        self._places.closing = True
-        self._pool.close()
-
     def _upgrade(
         self, request: Request, environ: dict[str, Any], start_response: StartResponse
     ) -> Iterable[bytes]:
@@ -151,6 +159,7 @@ class Proxy:
             head = exchange.ask()
             if head.status != 101:
                 head.keeps = False
+                close_after(environ, start_response)
                 return exchange.answer(start_response)
             try:
                 tunnel = self._tunnel(client, exchange, environ, start_response)
@@ -173,7 +182,9 @@ class Proxy:
         if not (head.upgrades and _names_websocket(head)):
             raise Malformed("101 to another protocol")
         clean = environ.get("totp_gate.filter_headers")
-        headers = list(clean(head.headers)) if clean else head.headers
+        headers = [h for h in head.headers if h[0].lower() != "content-length"]
+        if clean is not None:
+            headers = list(clean(headers))
         # Told to the server for its log only: the tunnel writes its head itself.
         start_response("101 Switching Protocols", headers)
         begun = time.monotonic()
@@ -189,13 +200,11 @@ class Proxy:
             opening=_switching(headers),
             early=take_early(environ),
             alive=exchange.watch.alive,
-            stops=self._stops,
+            stops=server_stops,
             linger=self.limits.linger,
+            patience=self.limits.read_timeout,
             release=release,
         )
-
-    def _stops(self) -> bool:
-        return self._places.closing or server_stops()
 
 
 def _switching(headers: Iterable[tuple[str, str]]) -> bytes:

@@ -14,6 +14,7 @@ of them writes anything on that socket.
 from __future__ import annotations
 
 import logging
+import math
 import select
 import socket
 import ssl
@@ -30,6 +31,7 @@ from totp_gate.upstream.frames import (
     close_frame,
 )
 from totp_gate.upstream.trouble import AnswerCut, Full
+from totp_gate.upstream.watch import has_finished
 from totp_gate.upstream.wire import RECEIVE, Connection
 
 log = logging.getLogger("totp_gate.upstream")
@@ -52,7 +54,6 @@ class Places:
         self._most = most
         self._lock = threading.Lock()
         self.open = 0
-        self.closing = False
 
     def enter(self) -> None:
         """Take a place.
@@ -61,7 +62,7 @@ class Places:
             Full: there is none.
         """
         with self._lock:
-            if self.open >= self._most or self.closing:
+            if self.open >= self._most:
                 raise Full(f"{self.open} tunnels are open")
             self.open += 1
 
@@ -72,14 +73,22 @@ class Places:
 
 
 class Side:
-    """One end of a tunnel: a socket, and what it has not taken yet."""
+    """One end of a tunnel: a socket, and what it has not taken yet.
 
-    __slots__ = ("ended", "owed", "sock")
+    Attributes:
+        owed: what it has still to take.
+        ended: nothing more comes from it.
+        took_at: when it last took something of that, or was first owed it.
+    """
+
+    __slots__ = ("_finished", "ended", "owed", "sock", "took_at")
 
     def __init__(self, sock: socket.socket, owed: bytes = b"") -> None:
         self.sock = sock
         self.owed = owed
         self.ended = False
+        self.took_at = time.monotonic()
+        self._finished = False
         sock.settimeout(0.0)
 
     def read(self) -> bytes | None:
@@ -93,16 +102,33 @@ class Side:
         self.ended = not octets
         return octets
 
+    def owe(self, octets: bytes) -> None:
+        """Keep *octets* for it; nothing may be owed already."""
+        self.owed = octets
+        self.took_at = time.monotonic()
+
     def flush(self) -> bool:
         """Send what is owed, as far as it is taken; False: nobody takes it."""
         try:
             while self.owed:
                 self.owed = self.owed[self.sock.send(self.owed) :]
+                self.took_at = time.monotonic()
         except _WOULD_BLOCK:
             return True
         except OSError:
             return False
         return True
+
+    def finish(self) -> None:
+        """Tell who is at this end that nothing more comes, where that can be told.
+
+        Over TLS it cannot: ``shutdown`` ends the encryption there, of both directions,
+        and what came next would be taken for plain text.
+        """
+        if not self._finished and not isinstance(self.sock, ssl.SSLSocket):
+            with suppress(OSError):
+                self.sock.shutdown(socket.SHUT_WR)
+        self._finished = True
 
     @property
     def has_more(self) -> bool:
@@ -119,8 +145,10 @@ class Tunnel:
         opening: written to the client first: the 101 answer and what came with it.
         early: what the server had already read from the client.
         alive: False once the session has ended.
-        stops: True once the server or the proxy is stopping.
-        linger: seconds that one direction may outlive the other.
+        stops: True once the server is stopping.
+        linger: seconds that one direction may outlive the other, whatever it still
+            has to take.
+        patience: seconds for which one side may take nothing of what the other sent.
         release: called once, at the end.
     """
 
@@ -134,6 +162,7 @@ class Tunnel:
         alive: Callable[[], bool],
         stops: Callable[[], bool],
         linger: float,
+        patience: float,
         release: Callable[[], None],
     ) -> None:
         self._client = client
@@ -143,9 +172,10 @@ class Tunnel:
         self._alive = alive
         self._stops = stops
         self._linger = linger
+        self._patience = patience
         self._release: Callable[[], None] | None = release
         self._boundary = Boundary()
-        self._half_closed = 0.0
+        self._over_at = math.inf
 
     def __iter__(self) -> Tunnel:
         return self
@@ -184,26 +214,39 @@ class Tunnel:
             self._move(client, upstream)
             if time.monotonic() >= due:
                 due = time.monotonic() + INTERVAL
-                if self._must_end(client):
+                if self._must_end(client) or self._is_stuck(client, upstream):
                     return
 
     def _is_over(self, client: Side, upstream: Side) -> bool:
-        if upstream.ended:
-            return not client.owed
-        if not client.ended:
-            return False
-        if not upstream.owed and not self._half_closed:
-            self._half_closed = time.monotonic()
-            with suppress(OSError):
-                upstream.sock.shutdown(socket.SHUT_WR)
-        late = time.monotonic() - self._half_closed > self._linger
-        return bool(self._half_closed) and late
+        if upstream.ended and not client.owed:
+            return True
+        if client.ended and not upstream.owed:
+            upstream.finish()
+        if client.ended or upstream.ended:
+            self._start_lingering()
+        return time.monotonic() > self._over_at
+
+    def _start_lingering(self) -> None:
+        self._over_at = min(self._over_at, time.monotonic() + self._linger)
+
+    def _is_stuck(self, client: Side, upstream: Side) -> bool:
+        """Whether one side takes nothing for too long; a tunnel may be idle, not that.
+
+        While something is owed to one side, the other is not read, and so neither is
+        its end: if that can be seen, what is left has the time of lingering.
+        """
+        for side, other in ((client, upstream), (upstream, client)):
+            if side.owed and has_finished(other.sock):
+                self._start_lingering()
+            if side.owed and time.monotonic() - side.took_at > self._patience:
+                return True
+        return False
 
     def _wait(self, client: Side, upstream: Side, seconds: float) -> None:
         poll = select.poll()
         for side, other in ((client, upstream), (upstream, client)):
             events = select.POLLOUT if side.owed else 0
-            if not other.owed and not side.ended:
+            if not (other.owed or side.ended or upstream.ended):
                 events |= select.POLLIN
                 if side.has_more:
                     seconds = 0.0
@@ -212,11 +255,13 @@ class Tunnel:
         poll.poll(seconds * 1000)
 
     def _move(self, client: Side, upstream: Side) -> None:
-        if not upstream.owed and not client.ended:
-            upstream.owed = client.read() or b""
+        if not (upstream.owed or upstream.ended or client.ended):
+            upstream.owe(client.read() or b"")
         if not client.owed and not upstream.ended:
-            client.owed = upstream.read() or b""
+            client.owe(upstream.read() or b"")
             self._boundary.feed(client.owed)
+        if upstream.ended:
+            upstream.owed = b""  # nobody is there to take it
 
     def _must_end(self, client: Side) -> bool:
         if not self._alive():

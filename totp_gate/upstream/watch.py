@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+import fcntl
+import select
 import signal
 import socket
 import ssl
+import sys
+import termios
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from totp_gate.upstream.trouble import ClientGone, SessionEnded
-from totp_gate.waiting import give_way
+from totp_gate.waiting import give_way, is_cooperative
 
 #: How often a running answer asks whether it still may, in seconds.
 INTERVAL = 1.0
 #: How long a body may keep those waiting who share the loop, in seconds.
 TURN = 0.002
+_FINISHED = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 
 
 def client_socket(environ: dict[str, Any]) -> socket.socket | None:
     """Return the server's socket to the client, where the server shows it."""
     sock = environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
     return sock if sock is not None and hasattr(sock, "recv") else None
+
+
+def waiting(sock: socket.socket | None) -> int:
+    """Return how many octets from the client the system holds; 0: none, or unknown."""
+    if sock is None:
+        return 0
+    try:
+        told = fcntl.ioctl(sock.fileno(), termios.FIONREAD, bytes(4))
+    except OSError:
+        return 0
+    return int.from_bytes(told, sys.byteorder)
 
 
 def server_stops() -> bool:
@@ -34,13 +51,31 @@ def server_stops() -> bool:
     return getattr(worker, "alive", True) is False
 
 
+def has_finished(sock: socket.socket) -> bool:
+    """Whether nothing more will come from the other end, whatever is left to read."""
+    poll = _poll_of_the_system()()
+    poll.register(sock.fileno(), _FINISHED)
+    return bool(poll.poll(0))
+
+
+@cache
+def _poll_of_the_system() -> Any:
+    if not is_cooperative():
+        return select.poll
+    from gevent.monkey import get_original
+
+    # gevent's own knows only of reading and writing; one that never waits does no harm.
+    return get_original("select", "poll")
+
+
 def has_gone(sock: socket.socket) -> bool:
     """Whether the client has closed its side, with nothing left to read.
 
-    A client that half-closes counts as gone, as it does for nginx.
+    A client that half-closes counts as gone, as it does for nginx. Over TLS nothing
+    can be looked at without being taken, so there what is left to read does not count.
     """
     if isinstance(sock, ssl.SSLSocket):
-        return False
+        return has_finished(sock)
     before = sock.gettimeout()
     try:
         sock.settimeout(0.0)

@@ -154,12 +154,12 @@ def read_head(
         hints: given the Link headers of each 103 (RFC 8297).
 
     Raises:
-        NoAnswer: the connection ended before an octet came.
+        NoAnswer: the connection ended before any octet came, not even of a 1xx.
         Malformed: no HTTP answer, or beyond a limit.
         Silent: nothing came for too long.
     """
-    for _ in range(limits.max_interim + 1):
-        head = Head(_collect(connection, limits, pause), limits)
+    for number in range(limits.max_interim + 1):
+        head = Head(_collect(connection, limits, pause, begun=number > 0), limits)
         if head.status >= 200 or head.status == 101:
             return head
         if head.status == 103 and hints is not None:
@@ -169,10 +169,12 @@ def read_head(
     raise Malformed(f"more than {limits.max_interim} answers 1xx")
 
 
-def _collect(connection: Connection, limits: Limits, pause: Pause) -> bytes:
+def _collect(
+    connection: Connection, limits: Limits, pause: Pause, *, begun: bool
+) -> bytes:
     octets = b""
     while True:
-        more = _receive(connection, pause, started=bool(octets))
+        more = _receive(connection, pause, begun=begun or bool(octets))
         octets = octets + more if octets else more
         end = octets.find(_END)
         if end >= 0:
@@ -186,7 +188,7 @@ def _collect(connection: Connection, limits: Limits, pause: Pause) -> bytes:
             raise Malformed("head: a line ends without CR")
 
 
-def _receive(connection: Connection, pause: Pause, *, started: bool) -> bytes:
+def _receive(connection: Connection, pause: Pause, *, begun: bool) -> bytes:
     reason = "the connection ended"
     try:
         octets = connection.receive(pause)
@@ -196,6 +198,6 @@ def _receive(connection: Connection, pause: Pause, *, started: bool) -> bytes:
         octets, reason = b"", str(error)
     if octets:
         return octets
-    if started:
-        raise Malformed("head: the connection ended in it")
+    if begun:
+        raise Malformed("head: the connection ended before its end")
     raise NoAnswer(reason)
