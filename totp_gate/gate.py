@@ -286,9 +286,14 @@ class GateMiddleware:
     ) -> WSGIApplication:
         """Return the gate's answer to what it cannot or will not understand."""
         stand_in_line()
+        allow = ""
         if self._forward.knows_three_answers(environ):
             status = 403
-        return self._parts.trouble.answer(environ, status, retry_after=retry_after)
+        elif status == 400 and environ["REQUEST_METHOD"] in NEVER:
+            status, allow = 405, _ALLOW  # what CONNECT asks for is no path
+        return self._parts.trouble.answer(
+            environ, status, retry_after=retry_after, allow=allow
+        )
 
     def _misled(
         self, asked: Asked, page: str, *, known_host: bool
