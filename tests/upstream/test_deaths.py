@@ -1,12 +1,10 @@
-"""Many people at once, and parts that die: nobody gets what is another's."""
+"""Parts that die take along only what was under way."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import random
 import signal
-import socket
 import sys
 import threading
 import time
@@ -18,80 +16,6 @@ from tests.servers import ROOT, Server, wait_until
 from tests.upstream.wires import ask, connect, get, understand
 
 pytestmark = pytest.mark.server
-
-
-def marked(peer):
-    """Answer each request with its own mark, in a manner drawn from the mark."""
-    while seen := peer.request():
-        head, body = seen
-        mark = head.split()[1][1:]
-        chance = random.Random(mark)
-        expected = body or mark * chance.randint(1, 2000)
-        if chance.random() < 0.3:
-            peer.send(b"HTTP/1.1 103 Early Hints\r\nLink: <%s>\r\n\r\n" % mark)
-        kind = chance.choice(["counted", "chunked", "close", "abort", "surplus"])
-        if kind == "counted":
-            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(expected))
-            peer.send(expected)
-        elif kind == "chunked":
-            peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-            peer.send(b"%x\r\n%s\r\n0\r\n\r\n" % (len(expected), expected))
-        elif kind == "close":
-            peer.send(b"HTTP/1.1 200 OK\r\n\r\n" + expected)
-            return
-        elif kind == "abort":
-            peer.send(
-                b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (2 * len(expected))
-            )
-            peer.send(expected)
-            peer.reset()
-            return
-        else:
-            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(expected))
-            peer.send(expected + b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nSTRAY!")
-
-
-def one_user(port, number):
-    """Ask as user *number*: octets that are not theirs, and whether all came."""
-    mark = b"<user-%d>" % number
-    chance = random.Random(number)
-    with connect(port) as sock:
-        head = b" /%s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" % mark
-        if chance.random() < 0.3:
-            body = mark * chance.randint(1, 20000)
-            head = b"POST" + head + b"Content-Length: %d\r\n\r\n" % len(body)
-            sock.sendall(head)
-            whole = chance.random() < 0.8
-            sock.sendall(body if whole else body[: len(body) // 2])
-            if not whole:
-                sock.shutdown(socket.SHUT_WR)
-        else:
-            sock.sendall(b"GET" + head + b"\r\n")
-        octets = b""
-        with contextlib.suppress(ConnectionResetError):
-            if chance.random() < 0.2:
-                sock.recv(chance.randint(1, 5000))
-                return b"", False
-            while more := sock.recv(65536):
-                octets += more
-    answer = understand(octets)
-    if answer.status != 200:
-        return b"", False
-    return answer.body.replace(mark, b""), answer.whole
-
-
-@pytest.mark.parametrize("worker_class", ["gthread", "gevent"])
-def test_nobody_gets_an_octet_of_another_user(running, upstream, worker_class):
-    upstream.script = marked
-    port = running(worker_class).port
-
-    with ThreadPoolExecutor(50) as users:
-        results = list(users.map(lambda n: one_user(port, n), range(1000)))
-
-    # What a cut answer ends with may be part of one's own mark, never another's.
-    for number, (strange, _) in enumerate(results):
-        assert (b"<user-%d>" % number).startswith(strange), (number, strange[:100])
-    assert sum(whole for _, whole in results) > 300
 
 
 class Application(Server):

@@ -1,0 +1,83 @@
+"""Two hundred clients that send an octet now and then: the others do not notice."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+
+import pytest
+
+from tests.integration.proxied import Proxied
+from tests.upstream.wires import OK, RawUpstream, connect, understand
+
+SLOW = 200
+#: Requests that the application works on at once; more wait for one to end.
+PLACES = 4
+
+
+@pytest.fixture
+def narrow():
+    """An application with few places: a request that does not come keeps one."""
+    application = RawUpstream()
+    places = threading.BoundedSemaphore(PLACES)
+
+    def script(peer):
+        while True:
+            peer.head_begun = peer.more()
+            with places:
+                if not peer.head_begun or peer.request() is None:
+                    return
+                peer.send(OK)
+
+    application.script = script
+    yield application
+    application.close()
+
+
+@pytest.mark.parametrize("part", ["head", "body", "chunks"])
+@pytest.mark.parametrize("who", ["strangers", "people who are signed in"])
+def test_slow_clients_keep_nobody_from_signing_in_or_being_served(
+    folder, narrow, part, who
+):
+    with Proxied(folder, narrow.url) as house, contextlib.ExitStack() as stack:
+        signed_in = house.cookie()
+        begun = b"POST /x HTTP/1.1\r\nHost: %s\r\n" % house.host
+        begun += b"" if who == "strangers" else signed_in
+        begun += {
+            "head": b"X-Slow: ",
+            "body": b"Content-Length: 60000\r\n\r\n",
+            "chunks": b"Transfer-Encoding: chunked\r\n\r\n5",
+        }[part]
+        slow = [stack.enter_context(connect(house.port)) for _ in range(SLOW)]
+        for sock in slow:
+            sock.sendall(begun)
+        for _ in range(3):
+            for sock in slow:
+                with contextlib.suppress(OSError):
+                    sock.sendall(b"0")
+            answer = house.ask(b"GET / HTTP/1.1", cookie=signed_in)
+            assert (answer.status, answer.body) == (200, b"ok")
+
+        later = house.cookie()
+        assert house.ask(b"GET / HTTP/1.1", cookie=later).body == b"ok"
+        assert house.visitor().get("/_gate/login").status == 200
+        for sock in slow:
+            with contextlib.suppress(OSError):
+                sock.sendall(b"\r\n\r\n")
+
+
+def test_a_slow_form_is_served_when_it_is_there(folder, narrow):
+    with Proxied(folder, narrow.url) as house:
+        head = b"POST /x HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n" % house.host
+        head += house.cookie() + b"Content-Length: 50\r\n\r\n"
+        with contextlib.ExitStack() as stack:
+            slow = [stack.enter_context(connect(house.port)) for _ in range(20)]
+            for sock in slow:
+                sock.sendall(head)
+            for _ in range(50):
+                for sock in slow:
+                    sock.sendall(b"x")
+            answers = [understand(sock.recv(65536)) for sock in slow]
+
+    assert {answer.status for answer in answers} == {200}
+    assert [body for _, body in narrow.requests] == [b"x" * 50] * 20
