@@ -11,23 +11,21 @@ from tests.integration.proxied import Proxied
 from tests.upstream.wires import OK, RawUpstream, connect, understand
 
 SLOW = 200
-#: Requests that the application works on at once; more wait for one to end.
+#: Connections that the application serves at once, like one with so many threads.
 PLACES = 4
+UPSTREAM = 'read_timeout = "5s"'
 
 
 @pytest.fixture
 def narrow():
-    """An application with few places: a request that does not come keeps one."""
+    """An application with few places, each taken by a connection until it is answered."""
     application = RawUpstream()
     places = threading.BoundedSemaphore(PLACES)
 
     def script(peer):
-        while True:
-            peer.head_begun = peer.more()
-            with places:
-                if not peer.head_begun or peer.request() is None:
-                    return
-                peer.send(OK)
+        with places:
+            if peer.request():
+                peer.send(OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
 
     application.script = script
     yield application
@@ -39,7 +37,8 @@ def narrow():
 def test_slow_clients_keep_nobody_from_signing_in_or_being_served(
     folder, narrow, part, who
 ):
-    with Proxied(folder, narrow.url) as house, contextlib.ExitStack() as stack:
+    own = Proxied(folder, narrow.url, upstream=UPSTREAM)
+    with own as house, contextlib.ExitStack() as stack:
         signed_in = house.cookie()
         begun = b"POST /x HTTP/1.1\r\nHost: %s\r\n" % house.host
         begun += b"" if who == "strangers" else signed_in
@@ -67,7 +66,7 @@ def test_slow_clients_keep_nobody_from_signing_in_or_being_served(
 
 
 def test_a_slow_form_is_served_when_it_is_there(folder, narrow):
-    with Proxied(folder, narrow.url) as house:
+    with Proxied(folder, narrow.url, upstream=UPSTREAM) as house:
         head = b"POST /x HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n" % house.host
         head += house.cookie() + b"Content-Length: 50\r\n\r\n"
         with contextlib.ExitStack() as stack:

@@ -37,12 +37,15 @@ class Application(Server):
         return [sys.executable, "-c", code, str(ROOT), str(self.port)]
 
 
-def test_killing_the_application_ends_only_what_is_under_way(gated, upstream):
+@pytest.mark.parametrize("worker_class", ["sync", "gthread", "gevent"])
+def test_killing_the_application_ends_only_what_is_under_way(
+    gated, upstream, worker_class
+):
     application = Application()
     with application:
         upstream.url, url = application.url, upstream.url
         try:
-            with gated("gevent") as (server, _):
+            with gated(worker_class) as (server, _):
                 with connect(server.port) as sock:
                     sock.sendall(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
                     begun = sock.recv(1000)
@@ -68,7 +71,10 @@ def _rest(sock):
     return octets
 
 
-def test_a_restart_under_load_costs_only_requests_in_flight(gated, upstream):
+@pytest.mark.parametrize("worker_class", ["sync", "gthread", "gevent"])
+def test_a_restart_under_load_costs_only_requests_in_flight(
+    gated, upstream, worker_class
+):
     with Application() as application:
         upstream.url, url = application.url, upstream.url
         statuses = []
@@ -79,7 +85,7 @@ def test_a_restart_under_load_costs_only_requests_in_flight(gated, upstream):
                 statuses.append(get(port, b"/quick").status)
 
         try:
-            with gated("gevent") as (server, _), ThreadPoolExecutor(8) as users:
+            with gated(worker_class) as (server, _), ThreadPoolExecutor(8) as users:
                 loads = [users.submit(load, server.port) for _ in range(8)]
                 time.sleep(0.3)
                 application.kill()
@@ -98,7 +104,10 @@ def test_a_restart_under_load_costs_only_requests_in_flight(gated, upstream):
     assert statuses[-200:] == [200] * 200
 
 
-def test_a_killed_worker_takes_only_its_own_answers_along(gated, upstream):
+@pytest.mark.parametrize("worker_class", ["sync", "gthread", "gevent"])
+def test_a_killed_worker_takes_only_its_own_answers_along(
+    gated, upstream, worker_class
+):
     hold = threading.Event()
 
     def script(peer):
@@ -110,7 +119,7 @@ def test_a_killed_worker_takes_only_its_own_answers_along(gated, upstream):
                 peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
     upstream.script = script
-    with gated("gevent") as (server, _), connect(server.port) as sock:
+    with gated(worker_class) as (server, _), connect(server.port) as sock:
         sock.sendall(b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
         begun = sock.recv(1000)
         (worker,) = server.children

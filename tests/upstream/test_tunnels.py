@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import socket
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -16,10 +13,8 @@ from websockets.sync.client import connect as ws_connect
 from websockets.sync.server import serve as ws_serve
 
 from tests.servers import Gunicorn, wait_until
-from tests.upstream.certificates import believing, certificate_for, serving
 from tests.upstream.wires import (
     OK,
-    RawUpstream,
     always,
     ask,
     connect,
@@ -28,10 +23,7 @@ from tests.upstream.wires import (
     read_all,
     understand,
 )
-from totp_gate.upstream import tunnel as tunnels
-from totp_gate.upstream.proxy import Destination, Limits, Proxy
-from totp_gate.upstream.tunnel import Tunnel, TunnelOver
-from totp_gate.upstream.wire import Connection
+from totp_gate.upstream.proxy import Destination, Proxy
 
 pytestmark = pytest.mark.server
 
@@ -238,7 +230,7 @@ def test_a_session_that_ends_within_a_frame_gets_no_close_frame(gated, upstream)
         assert read_all(sock) == b""
 
 
-@pytest.mark.parametrize("worker_class", ["gthread", "gevent"])
+@pytest.mark.parametrize("worker_class", ["sync", "gthread", "gevent"])
 def test_a_stopping_server_closes_its_tunnels_cleanly(gated, upstream, worker_class):
     upstream.script = echo
     with gated(worker_class) as (server, _), connect(server.port) as sock:
@@ -310,265 +302,6 @@ def test_ordinary_requests_go_on_beside_a_tunnel(running, upstream):
             read_until(sock, b"\r\n\r\n")
 
             assert get(running(worker_class).port).body == b"ok"
-
-
-@pytest.fixture
-def tls_upstream(tmp_path):
-    """An application over TLS, and the certificate it shows."""
-    certificate = certificate_for(tmp_path)
-    upstream = RawUpstream(context=serving(certificate))
-    yield upstream, certificate
-    upstream.close()
-
-
-def answering_late(peer):
-    """Switch; say the last word when the client has long finished."""
-    peer.head()
-    peer.send(SWITCH)
-    time.sleep(0.5)
-    peer.send(b"the last word")
-
-
-@pytest.mark.parametrize("worker_class", ["sync", "gthread", "gevent"])
-def test_a_client_that_has_finished_still_gets_plain_text_of_a_tls_application(
-    tls_upstream, worker_class
-):
-    upstream, certificate = tls_upstream
-    upstream.script = answering_late
-    env = {"UPSTREAM": upstream.url, "CA_FILE": certificate}
-    app = "tests.upstream.apps:proxy()"
-    with (
-        Gunicorn(app, worker_class=worker_class, env=env) as server,
-        connect(server.port) as sock,
-    ):
-        sock.sendall(ASK)
-        read_until(sock, b"\r\n\r\n")
-        sock.shutdown(1)
-
-        assert read_all(sock) == b"the last word"
-
-
-def test_much_passes_to_and_from_a_tls_application(tls_upstream):
-    upstream, certificate = tls_upstream
-    upstream.script = echo
-    env = {"UPSTREAM": upstream.url, "CA_FILE": certificate}
-    app = "tests.upstream.apps:proxy()"
-    with (
-        Gunicorn(app, worker_class="gevent", env=env) as server,
-        connect(server.port) as sock,
-    ):
-        sock.sendall(ASK)
-        read_until(sock, b"\r\n\r\n")
-
-        assert echoed(sock, os.urandom(4 << 20))
-
-
-def echoed(sock, sent):
-    """Send *sent* and see whether the same comes back."""
-    got = bytearray()
-
-    def receive():
-        while len(got) < len(sent):
-            octets = sock.recv(65536)
-            if not octets:
-                return
-            got.extend(octets)
-
-    receiving = threading.Thread(target=receive)
-    receiving.start()
-    sock.sendall(sent)
-    receiving.join(20)
-    return bytes(got) == sent
-
-
-@pytest.fixture
-def encrypted(upstream, tmp_path):
-    """Start the proxy behind gunicorn's own TLS; connect to it."""
-    certificate = certificate_for(tmp_path)
-
-    @contextlib.contextmanager
-    def start(worker_class):
-        env = {"UPSTREAM": upstream.url, "LIMITS": '{"linger": 1.0}'}
-        with Gunicorn(
-            "tests.upstream.apps:proxy()",
-            worker_class=worker_class,
-            env=env,
-            arguments=["--certfile", certificate],
-        ) as server:
-            context = believing(certificate)
-
-            def reach():
-                return context.wrap_socket(
-                    connect(server.port), server_hostname="127.0.0.1"
-                )
-
-            yield reach
-            # The look whether it listens already costs gevent a traceback of its own.
-            assert "totp_gate/upstream" not in server.stderr, server.stderr
-
-    return start
-
-
-@pytest.mark.parametrize("worker_class", ["sync", "gthread", "gevent"])
-def test_a_tunnel_behind_the_servers_own_tls(encrypted, upstream, worker_class):
-    upstream.script = echo
-    # One TLS record: the server reads 8 KiB of it, and no poll tells of the rest.
-    early = b"e" * (16_000 - len(ASK))
-    with encrypted(worker_class) as reach:
-        with reach() as sock:
-            sock.sendall(ASK + early)
-            octets = read_until(sock, b"\r\n\r\n")
-            while not octets.endswith(early):
-                octets += sock.recv(65536)
-            assert echoed(sock, os.urandom(2 << 20))
-        wait_until(lambda: not upstream.open, "the application's end closed")
-
-
-@pytest.mark.parametrize("worker_class", ["gthread", "gevent"])
-def test_a_client_that_leaves_an_idle_stream_behind_tls_is_noticed(
-    encrypted, upstream, worker_class
-):
-    def silent(peer):
-        peer.head()
-        peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
-        peer.more()
-
-    upstream.script = silent
-    with encrypted(worker_class) as reach:
-        with reach() as sock:
-            sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-            read_until(sock, b"\r\n\r\n")
-            time.sleep(1.5)
-            assert upstream.open
-        wait_until(lambda: not upstream.open, "the application's end", seconds=4)
-
-
-def open_tunnels(server):
-    return get(server.port, b"/_gate/tunnels").body
-
-
-@pytest.mark.parametrize("worker_class", ["gthread", "gevent"])
-def test_a_tunnel_whose_application_takes_nothing_ends(gated, upstream, worker_class):
-    def deaf(peer):
-        peer.head()
-        peer.send(SWITCH)
-        time.sleep(30)
-
-    upstream.script = deaf
-    limits = '{"read_timeout": 1.0}'
-    with (
-        gated(worker_class, limits=limits) as (server, _),
-        connect(server.port) as sock,
-    ):
-        sock.sendall(ASK)
-        read_until(sock, b"\r\n\r\n")
-        sock.settimeout(0.5)
-        with contextlib.suppress(TimeoutError):
-            while True:
-                sock.sendall(b"x" * 65536)
-
-        wait_until(lambda: open_tunnels(server) == b"0", "its place", seconds=8)
-
-
-def test_a_tunnel_whose_client_takes_nothing_ends(gated, upstream):
-    def flood(peer):
-        peer.head()
-        peer.send(SWITCH)
-        while True:
-            peer.send(b"y" * 65536)
-
-    upstream.script = flood
-    limits = '{"read_timeout": 1.0}'
-    with gated("gevent", limits=limits) as (server, _), connect(server.port) as sock:
-        sock.sendall(ASK)
-        read_until(sock, b"\r\n\r\n")
-
-        wait_until(lambda: open_tunnels(server) == b"0", "its place", seconds=8)
-
-
-@contextlib.contextmanager
-def tunnel_between(*, linger=5.0, patience=60.0, clients=None):
-    """Run a tunnel: the sockets of browser and application, and when it ended."""
-    ended = []
-    client, browser = clients or socket.socketpair()
-    gate, application = socket.socketpair()
-    tunnel = Tunnel(
-        client,
-        Connection(gate, Limits()),
-        opening=b"",
-        early=b"",
-        alive=lambda: True,
-        stops=lambda: False,
-        linger=linger,
-        patience=patience,
-        release=lambda: ended.append(time.monotonic()),
-    )
-    running = threading.Thread(target=run_out, args=(tunnel,))
-    with client, browser, gate, application:
-        running.start()
-        yield browser, application, ended
-        browser.close()
-        application.close()
-        running.join(10)
-
-
-def test_what_tls_holds_already_is_not_waited_for(monkeypatch, tmp_path):
-    monkeypatch.setattr(tunnels, "INTERVAL", 30.0)
-    certificate = certificate_for(tmp_path)
-    ends = socket.socketpair()
-    with ThreadPoolExecutor(1) as pool:
-        accepting = pool.submit(serving(certificate).wrap_socket, ends[0], True)
-        browser = believing(certificate).wrap_socket(
-            ends[1], server_hostname="127.0.0.1"
-        )
-        client = accepting.result()
-    browser.sendall(b"x" * 16_000)
-    assert client.recv(1) == b"x"  # of one record, as a server that reads a head does
-
-    with tunnel_between(clients=(client, browser)) as (_, application, _):
-        application.settimeout(5)
-        come = b""
-        while len(come) < 15_999:
-            come += application.recv(65536)
-
-
-def fill(sock):
-    """Send until the buffers are full, since nobody reads; return how much went."""
-    sock.settimeout(0.2)
-    sent = 0
-    with contextlib.suppress(TimeoutError):
-        while True:
-            sent += sock.send(b"x" * 1000)
-    return sent
-
-
-@pytest.mark.parametrize("leaving", ["client", "application"])
-def test_what_is_owed_when_one_side_ends_has_the_time_of_lingering(leaving):
-    with tunnel_between(linger=0.5) as (browser, application, ended):
-        leaver = browser if leaving == "client" else application
-        fill(leaver)
-        leaver.close()
-        begun = time.monotonic()
-        wait_until(lambda: ended, "the end", seconds=10)
-
-    assert 0.3 < ended[0] - begun < 4
-
-
-def test_a_tunnel_may_be_idle_for_longer_than_one_side_may_take_nothing():
-    with tunnel_between(patience=1.5) as (browser, application, ended):
-        time.sleep(2.5)
-        sent = fill(browser)
-        time.sleep(0.5)
-        application.settimeout(5)
-        while sent:
-            sent -= len(application.recv(65536))
-
-        assert not ended
-
-
-def run_out(tunnel):
-    with contextlib.suppress(TunnelOver):
-        next(tunnel)
 
 
 @pytest.mark.parametrize("worker_class", ["gthread", "gevent"])
