@@ -60,7 +60,7 @@ class Head:
         except httptools.HttpParserError as error:
             if not (self.complete and parser.get_status_code() == 101):
                 raise Malformed(f"head: {error}") from error
-        if _CONTROL.search(self.reason):
+        if not self.reason.isprintable() and _CONTROL.search(self.reason):
             raise Malformed("status line: a control character")
         self.status: int = parser.get_status_code()
         if not 100 <= self.status <= 599 or octets[:9] not in _VERSIONS:

@@ -39,12 +39,12 @@ class Upload:
         watch: may end it.
     """
 
-    __slots__ = ("_beginning", "_client", "_left", "_request", "_source", "_watch")
+    __slots__ = ("_beginning", "_environ", "_left", "_request", "_source", "_watch")
 
     def __init__(self, request: Request, environ: dict[str, Any], watch: Watch) -> None:
         self._request = request
         self._source: Any = environ.get("wsgi.input")
-        self._client = client_socket(environ)
+        self._environ = environ
         self._watch = watch
         self._left = request.length
         self._beginning = b""
@@ -77,8 +77,9 @@ class Upload:
     def _read_chunks(self) -> bytes:
         """Return what has arrived: the chunk that comes, or many that have come."""
         come = b""
+        client = client_socket(self._environ)
         while len(come) < PIECE:
-            sure = waiting(self._client) // _SMALLEST_CHUNK
+            sure = waiting(client) // _SMALLEST_CHUNK
             if sure < KIBI:
                 break
             piece = _read(self._source.read, min(sure, PIECE))
