@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from tests.servers import Gunicorn, free_port
+from tests.servers import Gunicorn, free_port, wait_until
 from tests.upstream.certificates import certificate_for
 from tests.upstream.wires import OK, Peer, RawUpstream, always, get
 from totp_gate.errors import ConfigError
@@ -318,6 +318,7 @@ def test_reachable_tells_whether_a_connection_can_be_made(upstream):
     assert proxy.reachable()
     assert proxy.idle_connections == 1
     let_go(proxy)
+    wait_until(lambda: upstream.connections == 1, "its end of the connection")
 
 
 def test_connections_are_kept_used_and_let_go(upstream):
