@@ -9,9 +9,6 @@ every doubt the gate answers itself, and the application is not called.
 
 from __future__ import annotations
 
-import json
-import logging
-import traceback
 from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -44,8 +41,6 @@ if TYPE_CHECKING:
 
 _ALLOW = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _STATUS = frozenset({"/healthz", "/readyz", "/metrics", "/jwks.json"})
-_LONGEST_TRACE = 16_384
-_log = logging.getLogger("totp_gate")
 
 
 class GateMiddleware:
@@ -92,7 +87,8 @@ class GateMiddleware:
             answer = self._shut(environ, 503, retry_after=5)
         except Exception as error:  # noqa: BLE001 - the last resort: the gate stays shut
             self._count("closed")
-            self._note_failure(environ, error)
+            request_id(environ)
+            self._parts.audit.failed(environ, error)
             answer = self._shut(environ, 500)
         if answer is not None:
             if is_large(environ):
@@ -101,16 +97,6 @@ class GateMiddleware:
         may_close(environ, start_response)
         self._cells.values[PERMITTED] += 1
         return self.app(environ, partial(self._outgoing.start, start_response))
-
-    def _note_failure(self, environ: WSGIEnvironment, error: Exception) -> None:
-        """Write down what nobody thought of: where it happened, only into the log.
-
-        What the exception says may hold what a stranger sent, so it stays in one line.
-        """
-        name = request_id(environ)
-        self._parts.audit.trouble(environ, "failed", type(error).__name__)
-        trace = "".join(traceback.format_exception(error))[-_LONGEST_TRACE:]
-        _log.error("request=%s failed inside the gate: %s", name, json.dumps(trace))
 
     def _count(self, outcome: str) -> None:
         self._parts.meter.count("gate_requests_total", outcome)

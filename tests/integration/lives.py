@@ -294,7 +294,10 @@ class Erin:
         asked = self.guest.get(refused.location)
         answer = self.guest.fill(asked, username="erin", password=ERINS)
         assert answer.status == 303, answer.text
-        held = self.guest.get(answer.location)
+        news = self.guest.get(answer.location)
+        onward = re.search(r'href="([^"]+)">Continue<', news.text)
+        assert onward is not None, news.text
+        held = self.guest.get(unescape(onward[1]))
         assert BODY in held.text, answer.location
         sent = self.guest.fill(held)
         assert sent.text == f"erin wrote {BODY}"

@@ -19,8 +19,10 @@ could make room. (Where the state is on the same disk, nobody can sign in anyway
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
+import traceback
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
 
 LONGEST_LINE = 4096  # what POSIX writes to a pipe in one piece (PIPE_BUF)
 _LONGEST = 256
+_LONGEST_TRACE = 16_384
+_log = logging.getLogger("totp_gate")
 _SHORTER = 40  # six octets for a character, twelve for one beyond U+FFFF
 _REFERENCE = 12
 
@@ -203,6 +207,16 @@ class Audit:
             detail=reason,
             known=known,
         )
+
+    def failed(self, environ: Mapping[str, object], error: Exception) -> None:
+        """Write that something nobody thought of broke; where, only into the log.
+
+        What the exception says may hold what a stranger sent, so it stays in one line.
+        """
+        self.trouble(environ, "failed", type(error).__name__)
+        trace = "".join(traceback.format_exception(error))[-_LONGEST_TRACE:]
+        name = environ.get("totp_gate.request_id", "")
+        _log.error("request=%s failed inside the gate: %s", name, json.dumps(trace))
 
     def trouble(
         self,
