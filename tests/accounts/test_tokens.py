@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import math
+import string
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from totp_gate.accounts import tokens
 from totp_gate.accounts.tokens import AppTokens, covers, shown
@@ -107,7 +110,10 @@ class TestMaking:
         pytest.param(None, "Bearer eyJhbGciOi", None, False, id="another bearer"),
         pytest.param(None, f"Token {TEXT}", None, True, id="another scheme"),
         pytest.param(None, f"Bearer\t{TEXT}", None, True, id="tab"),
-        pytest.param(None, f"Bearer {TEXT}x", None, True, id="with a tail"),
+        pytest.param(None, f"a=b, Bearer {TEXT}", None, True, id="after another"),
+        pytest.param(None, f"Bearer {TEXT}x", None, False, id="with a tail"),
+        pytest.param(None, f"Bearer a.{TEXT}.c", None, False, id="in a JWT"),
+        pytest.param(None, basic(f"a:b{TEXT}"), None, False, id="in a password"),
         pytest.param(None, basic(f"{TEXT}:"), None, True, id="as user name"),
         pytest.param(None, basic(f"a:{TEXT}").rstrip("="), TEXT, True, id="unpadded"),
         pytest.param(None, "Basic é", None, False, id="no base64"),
@@ -115,6 +121,16 @@ class TestMaking:
 )
 def test_a_request_shows(own, authorization, text, used_up):
     assert shown(own, authorization) == (text, used_up)
+
+
+SEGMENTS = st.text(string.ascii_letters + string.digits + "-_", max_size=40)
+
+
+@given(st.lists(SEGMENTS, min_size=3, max_size=3), st.integers(0, 2), SEGMENTS)
+def test_a_jwt_is_the_applications_whatever_it_holds_by_chance(segments, at, tail):
+    segments[at] += f"x{TEXT}{tail}"
+
+    assert shown(None, "Bearer " + ".".join(segments)) == (None, False)
 
 
 @pytest.mark.parametrize(

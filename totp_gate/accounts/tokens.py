@@ -94,8 +94,10 @@ class AppTokens:
 def shown(own_header: str | None, authorization: str | None) -> tuple[str | None, bool]:
     """Return the token a request shows, and whether ``Authorization`` is used up by it.
 
-    Reading is narrow, using up is wide: whatever could hold a token of ours is not for
-    the application, also where it does not count. All else is the application's.
+    Reading is narrow, using up is wider: where a whole credential, under any scheme, or
+    a whole user name or password of Basic looks like a token of ours, it is not for the
+    application, also where it does not count. All else is the application's, as a JWT
+    that holds the like by chance.
 
     Args:
         own_header: ``Gate-Token``, which wins.
@@ -135,13 +137,17 @@ def _is_below(path: str, scope: str) -> bool:
 def _in_authorization(header: str) -> tuple[str | None, bool]:
     scheme, _, rest = header.partition(" ")
     text = rest.strip()
-    clear = _decoded(text)
     if scheme.lower() == "basic":
-        text = clear.partition(":")[2]
+        text = _decoded(text).partition(":")[2]
     elif scheme.lower() != "bearer":
         text = ""
-    ours = any(_TOKEN.search(each) for each in (header, clear))
+    ours = any(map(_is_ours, re.split(r"[\s,]+", header)))
     return (text if _TOKEN.fullmatch(text) else None), ours
+
+
+def _is_ours(credential: str) -> bool:
+    user, _, password = _decoded(credential).partition(":")
+    return any(map(_TOKEN.fullmatch, (credential, user, password)))
 
 
 def _decoded(text: str) -> str:
