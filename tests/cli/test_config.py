@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from tests.cli.conftest import Terminal
+from totp_gate.core import overrides
 from totp_gate.testing import write_settings
 
 UPSTREAM = '[upstream]\nurl = "http://127.0.0.1:5000"\n'
@@ -134,9 +135,12 @@ def test_an_application_over_https_is_verified(terminal: Terminal):
 
 
 @pytest.mark.parametrize("server", ["caddy", "traefik"])
-@pytest.mark.parametrize("name", ["Remote-User", "X-Auth-Request-User"])
+@pytest.mark.parametrize(
+    "name", ["Remote-User", "X-Auth-Request-User", *overrides.NAMES]
+)
 def test_every_other_spelling_of_a_name_is_removed(terminal: Terminal, server, name):
-    settings = f'{UPSTREAM}[identity]\nuser = "{name}"\n'
+    who = "Remote-User" if name in overrides.NAMES else name
+    settings = f'{UPSTREAM}[identity]\nuser = "{who}"\n'
     write_settings(terminal.folder, settings, gate=TRUSTED)
 
     told = terminal.do("config", server)

@@ -25,6 +25,11 @@ paths = ["/read"]
 methods = ["GET"]
 policy = "public"
 [[rules]]
+name = "kept"
+paths = ["/kept/*"]
+methods = ["DELETE"]
+policy = "deny"
+[[rules]]
 name = "callback"
 paths = ["/hook"]
 query = { kind = "ping" }
@@ -253,6 +258,39 @@ def test_a_header_makes_no_other_method_of_one_that_is_meant(gate, staff, header
     assert ask(staff, "/read", headers=sent).status_code == 400
     assert echo.calls == 1
     assert ask(staff, "/x", headers=sent).status_code == 200
+
+
+OVERRIDE = "X-HTTP-Method-Override"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param({OVERRIDE: "GET,DELETE"}, id="two"),
+        pytest.param({OVERRIDE: "GET, GET"}, id="the same twice"),
+        pytest.param({OVERRIDE: "DELETE,DELETE"}, id="what is denied, twice"),
+        pytest.param({OVERRIDE: "DELETE;q=1"}, id="with a parameter"),
+        pytest.param({OVERRIDE: "GET DELETE"}, id="with a space"),
+        pytest.param({OVERRIDE: ""}, id="none"),
+        pytest.param({OVERRIDE: "\xdf"}, id="no letter of a method"),
+        pytest.param({"X.HTTP.Method.Override": "DELETE"}, id="dots"),
+        pytest.param({"X_HTTP_Method_Override": "DELETE"}, id="underscores"),
+        pytest.param({"X-Http~Method": "delete"}, id="another sign"),
+        pytest.param({OVERRIDE: "GET", "X-HTTP.Method-Override": "GET"}, id="twice"),
+    ],
+)
+def test_what_could_be_read_as_another_method_is_refused(gate, staff, sent):
+    assert ask(gate.client(), "/read", headers=sent).status_code == 400
+    assert ask(staff, "/read", headers=sent).status_code == 400
+    assert ask(staff, "/kept/1", method="POST", headers=sent).status_code == 400
+    assert echo.calls == 0
+
+
+def test_the_application_finds_what_was_judged_under_its_usual_name(gate):
+    answer = ask(gate.client(), "/read", headers={"X.HTTP.Method.Override": "head"})
+
+    assert answer.json["HTTP_X_HTTP_METHOD_OVERRIDE"] == "head"
+    assert "HTTP_X.HTTP.METHOD.OVERRIDE" not in answer.json
 
 
 def test_those_a_rule_names_may_pass(gate, staff, other):

@@ -135,6 +135,21 @@ def test_no_header_asks_for_a_method_outside_the_scope(
     assert answer.status_code == status
 
 
+@pytest.mark.parametrize(
+    ("scope", "status"),
+    [
+        pytest.param({"methods": ["POST"]}, 400, id="methods"),
+        pytest.param({"paths": ["/*"]}, 200, id="no methods"),
+    ],
+)
+def test_a_header_with_several_methods_is_none_for_a_scope(ask, make, scope, status):
+    text, _ = make(**scope)
+
+    answer = ask(text, method="POST", headers={"X-HTTP-Method": "POST,PUT"})
+
+    assert answer.status_code == status
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("spoil", ["expired", "revoked", "made up"])
 def test_a_dead_token_beside_a_session_goes_no_further(

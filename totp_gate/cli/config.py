@@ -15,7 +15,7 @@ from sqlalchemy import make_url
 from totp_gate.cli.listening import is_for_root
 from totp_gate.cli.parts import Noun, Parts, pass_parts
 from totp_gate.cli.places import Place, place_of, plain, reached
-from totp_gate.core import headers
+from totp_gate.core import headers, overrides
 from totp_gate.core.urls import Origin
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def for_caddy(
     """
     found = _around(parts.config, upstream, gate)
     found["listen"] = None if listen is None else plain(listen)
-    found["misspelt"] = _beginnings(found["identity"])
+    found["misspelt"] = _beginnings((*found["identity"], *overrides.NAMES))
     _warn_of_strangers(parts.config, found["peer"], "Caddy")
     _print("caddy.conf", found)
 
@@ -146,7 +146,7 @@ def for_traefik(
         "entry_point": plain(entry_point),
         "hosts": " || ".join(hosts),
         "tls": any(origin.scheme == "https" for origin in parts.config.origins),
-        "misspelt": _misspelt(found["identity"]),
+        "misspelt": _misspelt((*found["identity"], *overrides.NAMES)),
     }
     if not parts.config.gate.trusted_proxies:
         _warn("gate.trusted_proxies", "is empty: list where Traefik comes from")

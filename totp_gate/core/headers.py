@@ -68,7 +68,14 @@ FORWARDED_KEYS = frozenset(
 )
 """The usual environ keys of `FORWARDED_NAMES`."""
 
-_FOLDED = {key.translate(_FOLD) for key in FORWARDED_KEYS}
+
+
+def fold(key: str) -> str:
+    """Return the one environ key that stands for all spellings of *key*."""
+    return key.translate(_FOLD)
+
+
+_FOLDED = set(map(fold, FORWARDED_KEYS))
 
 
 def is_forwarded_key(key: str) -> bool:
@@ -76,7 +83,7 @@ def is_forwarded_key(key: str) -> bool:
 
     All of ``X-Forwarded*``, ``X-Original-*`` and ``X-Rewrite-*`` are, in any spelling.
     """
-    folded = key.translate(_FOLD)
+    folded = fold(key)
     return folded in _FOLDED or folded.startswith(_FORWARDED_PREFIXES)
 
 

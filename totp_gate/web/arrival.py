@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote_from_bytes
 
-from totp_gate.core import headers
+from totp_gate.core import headers, overrides
 from totp_gate.core.urls import (
     ASTERISK,
     MEMO_LENGTH,
@@ -239,6 +239,8 @@ class Arrivals:
     ) -> tuple[dict[str, str], list[str]]:
         """Take out what a stranger may not send; remember what is harmless.
 
+        What overrides the method is put under its usual key, where it is judged.
+
         Returns:
             The forwarding headers among it, and the keys of identity headers.
         """
@@ -253,6 +255,8 @@ class Arrivals:
                 taken[key] = environ.pop(key)
             elif key == _CODING:
                 continue  # its value has to be looked at, every time
+            elif usual := overrides.meant(key):
+                _respell(environ, key, usual)
             elif len(self._harmless) < MAX_MEMO and len(key) <= LONGEST_REMEMBERED:
                 self._harmless.add(key)
         return taken, forged
@@ -305,6 +309,12 @@ def check_upgrade(environ: WSGIEnvironment, origin: Origin) -> None:
     page = environ.get("HTTP_ORIGIN")
     if page is not None and page != origin.text:
         raise BadRequest("an upgrade from another origin", status=403)
+
+
+def _respell(environ: WSGIEnvironment, key: str, usual: str) -> None:
+    """Move the header *key* to *usual*, beside what is there."""
+    value = environ.pop(key)
+    environ[usual] = f"{environ[usual]},{value}" if usual in environ else value
 
 
 def _rebuilt(environ: WSGIEnvironment) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from totp_gate.accounts import tokens
 from totp_gate.accounts.live import Live, LiveSessions
-from totp_gate.core import cookies
+from totp_gate.core import cookies, overrides
 from totp_gate.core.policy import Policy
 from totp_gate.core.urls import Origin
 from totp_gate.errors import BadRequest
@@ -38,11 +38,6 @@ LONGEST_KNOWN = 4096
 MAX_PERMITS = 128
 LONGEST_PERMIT = 1024
 _NOBODY = Subject()
-_OVERRIDES = (
-    "HTTP_X_HTTP_METHOD_OVERRIDE",
-    "HTTP_X_HTTP_METHOD",
-    "HTTP_X_METHOD_OVERRIDE",
-)
 
 
 @dataclass(slots=True)
@@ -170,7 +165,7 @@ class Judgement:
         if OWN_TOKEN in environ or "HTTP_AUTHORIZATION" in environ:
             program = self.identify_program(environ, caller, now)
             live = live or program
-        if live is not None and not (self._by_method and _overriding(environ)):
+        if live is not None and not (self._by_method and overrides.methods(environ)):
             key = self.permit_key(method, caller, place, query)
             until = live.permits.get(key, 0.0)
             if until > now:
@@ -203,7 +198,7 @@ class Judgement:
         """
         request = _access_request(asked)
         decision = self.policy.decide(asked.subject, request, now=asked.now)
-        for method in _overriding(asked.environ) if self._by_method else ():
+        for method in overrides.methods(asked.environ) if self._by_method else ():
             meant = replace(request, method=method, preflight=False)
             other = self.policy.decide(asked.subject, meant, now=asked.now)
             if other.rule != decision.rule:
@@ -226,11 +221,6 @@ class Judgement:
             key = self.permit_key(asked.method, asked.caller, asked.place, asked.query)
             live.permits[key] = decision.until
         return decision
-
-
-def _overriding(environ: WSGIEnvironment) -> list[str]:
-    """Return the methods that a framework may put in place of the request's own."""
-    return [environ[key].strip().upper() for key in _OVERRIDES if key in environ]
 
 
 def _is_preflight(method: str, environ: WSGIEnvironment) -> bool:
@@ -265,6 +255,7 @@ def _within_scope(token: AppToken, asked: Asked, decision: Decision) -> Decision
     """Return *decision*, or why *token* is no answer to it: no program types codes."""
     if isinstance(decision, Challenge):
         return Refuse(decision.rule, "an app token stands for no fresh code")
+    others = overrides.methods(asked.environ) if token.methods else ()
     covered = all(
         tokens.covers(
             token,
@@ -272,7 +263,7 @@ def _within_scope(token: AppToken, asked: Asked, decision: Decision) -> Decision
             readings=asked.place.target.readings,
             address=asked.caller.address,
         )
-        for method in (asked.method, *_overriding(asked.environ))
+        for method in (asked.method, *others)
     )
     if isinstance(decision, Permit) and not covered:
         return Refuse("app token", f"outside the scope of {token.id}")
