@@ -24,7 +24,7 @@ from totp_gate.cli import main
 BUDGET = 0.75
 CONNECTIONS = 16
 _ASKS = re.compile(
-    r"auth_request|error_page|proxy_set_header \S+ +\$totp_gate_(?!up|con)"
+    r"auth_request|error_page|proxy_set_header \S+ +\$(totp_gate_(?!up|con)|http_x_)"
 )
 
 

@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from tests.cli.conftest import Terminal
-from totp_gate.core import overrides
 from totp_gate.testing import write_settings
+from totp_gate.web import overrides
 
 UPSTREAM = '[upstream]\nurl = "http://127.0.0.1:5000"\n'
 SERVERS = ["nginx", "caddy", "traefik"]

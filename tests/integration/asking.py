@@ -132,6 +132,63 @@ class Asking:
         assert front.ask("/page", header).status != 200
         assert front.app.heads == []
 
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            pytest.param(["X-HTTP-Method-Override: DELETE"], id="plainly"),
+            pytest.param(["X_HTTP_Method_Override: DELETE"], id="underscores"),
+            pytest.param(["X.HTTP.Method.Override: DELETE"], id="dots"),
+            pytest.param(["X-Method-Override: POST,DELETE"], id="two"),
+            pytest.param(
+                ["X-HTTP-Method: POST", "X-HTTP-Method: DELETE"], id="two lines"
+            ),
+            pytest.param(["X-HTTP-Method:", "X-HTTP-Method: DELETE"], id="empty first"),
+        ],
+    )
+    def test_no_header_does_what_is_denied(self, front, alice, headers):
+        """Also right after the same request without them was let through."""
+        denied = front.ask("/kept/1", method="DELETE", visitor=alice)
+        plain = front.ask("/kept/1", method="POST", visitor=alice)
+        assert (denied.status, plain.status) == (403, 200)
+
+        front.app.heads.clear()
+        front.ask("/kept/1", *headers, method="POST", visitor=alice)
+
+        assert b"DELETE" not in b"".join(front.app.heads)
+
+    @pytest.mark.parametrize(
+        ("headers", "body", "passes"),
+        [
+            pytest.param([], b"", True, id="none"),
+            pytest.param(["Content-Length: 0"], b"", True, id="of no length"),
+            pytest.param([], b"body", False, id="one"),
+            pytest.param(
+                ["Transfer-Encoding: chunked"],
+                b"4\r\nbody\r\n0\r\n\r\n",
+                False,
+                id="in chunks",
+            ),
+        ],
+    )
+    def test_a_preflight_passes_where_it_has_no_body(
+        self, front, headers, body, passes
+    ):
+        asks = ["Origin: https://other.example", "Access-Control-Request-Method: GET"]
+        front.app.heads.clear()
+
+        answer = front.ask("/api/x", *asks, *headers, method="OPTIONS", body=body)
+
+        assert (answer.status == 200) is passes
+        assert len(front.app.heads) == passes
+
+    def test_no_other_question_is_taken_for_a_preflight(self, front):
+        front.app.heads.clear()
+
+        for method in ("OPTIONS", "GET"):
+            for headers in ([], ["Origin: https://other.example"]):
+                assert front.ask("/api/x", *headers, method=method).status in {303, 401}
+        assert front.app.heads == []
+
     def test_the_visitors_address_is_not_the_visitors_word(self, front, alice):
         front.ask("/page", "X-Forwarded-For: 10.9.8.7", visitor=alice)
 

@@ -30,6 +30,15 @@ name = "reading"
 paths = ["/wiki/*"]
 methods = ["GET"]
 policy = "public"
+[[rules]]
+name = "kept"
+paths = ["/kept/*"]
+methods = ["DELETE"]
+policy = "deny"
+[[rules]]
+name = "api"
+paths = ["/api/*"]
+preflight = true
 """
 
 
@@ -178,7 +187,7 @@ class Front:
         if visitor is not None:
             pairs = [f"{name}={value}" for name, value in visitor.cookies.items()]
             lines.append("Cookie: " + "; ".join(pairs))
-        if body:
+        if body and "Transfer-Encoding: chunked" not in headers:
             lines.append(f"Content-Length: {len(body)}")
         octets = "\r\n".join([*lines, "", ""]).encode("latin-1") + body
         return ask(self.port, octets, head_only=method == "HEAD")

@@ -35,6 +35,10 @@ paths = ["/wiki/*"]
 methods = ["GET"]
 policy = "public"
 [[rules]]
+name = "api"
+paths = ["/api/*"]
+preflight = true
+[[rules]]
 name = "fresh"
 paths = ["/fresh/*"]
 policy = "two-factor"
@@ -268,6 +272,9 @@ def test_two_conventions_are_not_mixed(browser, page, name):
             (FORWARD, "small method", {"X-Forwarded-Method": "get"}),
             (FORWARD, "methods", {"X-Forwarded-Method": "GET, POST"}),
             (FORWARD, "schemes", {"X-Forwarded-Proto": "https,https"}),
+            (FORWARD, "paths", {"X-Forwarded-Uri": "/public/a,/x"}),
+            (FORWARD, "paths and a query", {"X-Forwarded-Uri": "/public/a?b,/x"}),
+            (FORWARD, "paths with a space", {"X-Forwarded-Uri": "/public/a, /x"}),
             (FORWARD, "hosts", {"X-Forwarded-Host": "evil.example, app.example.com"}),
             (
                 FORWARD,
@@ -495,6 +502,46 @@ def test_cookies_are_not_shown_to_who_does_not_ask(browser, page):
 
     assert "Cookie" not in answer.headers
     assert "Authorization" not in answer.headers
+
+
+PREFLIGHT = {
+    "Origin": "https://other.example",
+    "Access-Control-Request-Method": "POST",
+}
+
+
+@pytest.mark.parametrize(
+    ("page", "asked_with", "sent", "status"),
+    [
+        pytest.param(NGINX, "OPTIONS", {}, 200, id="nginx, known"),
+        pytest.param(NGINX, "GET", {}, 401, id="nginx, unknown"),
+        pytest.param(FORWARD, "OPTIONS", {}, 200, id="forward, known"),
+        pytest.param(FORWARD, "GET", {}, 401, id="forward, unknown"),
+        pytest.param(ENVOY, "OPTIONS", {}, 401, id="envoy never tells"),
+        pytest.param(FORWARD, "OPTIONS", {"data": b"x"}, 401, id="a body"),
+        pytest.param(
+            FORWARD,
+            "OPTIONS",
+            {"environ_overrides": {"HTTP_TRANSFER_ENCODING": "chunked"}},
+            401,
+            id="a body of unknown length",
+        ),
+    ],
+)
+def test_a_preflight_is_one_where_it_surely_has_no_body(
+    installation, page, asked_with, sent, status
+):
+    path, _, told = described_for(page, "OPTIONS", "https://app.example.com/api/a")
+
+    answer = installation.client().open(
+        path,
+        method=asked_with,
+        headers=told | PREFLIGHT | PROGRAM,
+        environ_base={"REMOTE_ADDR": PROXY},
+        **sent,
+    )
+
+    assert answer.status_code == status
 
 
 @pytest.mark.parametrize("path", ["/_gate/auth", "/_gate/auth/", "/_gate/auth/other"])

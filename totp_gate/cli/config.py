@@ -15,8 +15,9 @@ from sqlalchemy import make_url
 from totp_gate.cli.listening import is_for_root
 from totp_gate.cli.parts import Noun, Parts, pass_parts
 from totp_gate.cli.places import Place, place_of, plain, reached
-from totp_gate.core import headers, overrides
+from totp_gate.core import headers
 from totp_gate.core.urls import Origin
+from totp_gate.web import overrides
 
 if TYPE_CHECKING:
     from totp_gate.config import Config
@@ -24,6 +25,16 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _SPECIALS = "_!#$%&'*+.^`|~"
+_ASKED_ANEW = (
+    "Upgrade",
+    "Sec-WebSocket-Key",
+    "Sec-WebSocket-Version",
+    "Gate-Held",
+    "Access-Control-Request-Method",
+    *("Script-Name", "Path-Info"),
+)
+"""Headers with which a request is never answered from nginx's cache."""
+
 _HOMES = tuple(f"/{name}/" for name in ("home", "root", "run/user"))
 _TEMPORARY = ("/tmp/", "/var/tmp/")  # noqa: S108 - looked for, not used
 
@@ -102,6 +113,8 @@ def for_nginx(
     ]
     found["keeps"] = _is_own(parts.config, found["application"])
     found |= {"listen": listen, "cache": plain(cache), "seconds": CACHE_SECONDS}
+    found["overrides"] = overrides.NAMES
+    found["anew"] = "".join(map(_nginx_variable, (*_ASKED_ANEW, *overrides.NAMES)))
     _warn_of_strangers(parts.config, found["peer"], "nginx")
     _print("nginx.conf", found)
 
@@ -198,6 +211,7 @@ def _around(settings: Config, upstream: str | None, gate: str | None) -> dict[st
         "application": _application(settings, upstream),
         "identity": list(identity_headers(settings)),
         "peer": "unix" if found.path else _peer(found.name),
+        "preflights": any(rule.preflight for rule in settings.rules),
     }
 
 
@@ -230,6 +244,10 @@ def _described(origin: Origin) -> dict[str, Any]:
         "host": origin.host,
         "authority": origin.text.partition("://")[2],
     }
+
+
+def _nginx_variable(header: str) -> str:
+    return "$http_" + header.lower().replace("-", "_")
 
 
 def _certificate(origin: Origin, file: str | None) -> tuple[str, str]:

@@ -69,7 +69,6 @@ FORWARDED_KEYS = frozenset(
 """The usual environ keys of `FORWARDED_NAMES`."""
 
 
-
 def fold(key: str) -> str:
     """Return the one environ key that stands for all spellings of *key*."""
     return key.translate(_FOLD)

@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote_from_bytes
 
-from totp_gate.core import headers, overrides
+from totp_gate.core import headers
 from totp_gate.core.urls import (
     ASTERISK,
     MEMO_LENGTH,
@@ -30,6 +30,7 @@ from totp_gate.core.urls import (
     understand,
 )
 from totp_gate.errors import BadRequest
+from totp_gate.web import overrides
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

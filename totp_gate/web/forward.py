@@ -17,6 +17,10 @@ which reads nothing but what its web server surely sets:
                           what to show to whom an endpoint turned away; never a 200
 ========================  =========================================================
 
+The first two are asked with ``GET`` for a request of any method, or with its own method
+and then with its body too, or if it has none: of a request that asks in the other way
+nobody knows whether it has a body, so it is taken for no preflight. Envoy never tells.
+
 All of them want ``X-Forwarded-For`` too. A description is believed from trusted proxies
 only, whole or not at all, and one that mixes two conventions is refused: half of it
 would be a visitor's own (CVE-2026-40575).
@@ -24,18 +28,24 @@ would be a visitor's own (CVE-2026-40575).
 
 from __future__ import annotations
 
-import io
 import json
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
-from urllib.parse import unquote_to_bytes
 
 from totp_gate.errors import BadRequest
 from totp_gate.telemetry.audit import Audit
 from totp_gate.web.admit import AUTHENTICATE
 from totp_gate.web.arrival import NEVER, TOLD, Arrivals, Caller, check_upgrade
+from totp_gate.web.described import (
+    Described,
+    Unclear,
+    as_envoy,
+    as_forward,
+    as_nginx,
+    environ_key,
+    environ_of,
+    forget_body,
+)
 from totp_gate.web.judgement import Asked
 from totp_gate.web.pages import Answer
 from totp_gate.web.request import PageRequest
@@ -48,6 +58,8 @@ FORWARD = "/auth/forward"
 ENVOY = "/auth/envoy"
 ANSWER = "/auth/answer"
 
+_SOCKETS = ("HTTP_SEC_WEBSOCKET_KEY", "HTTP_SEC_WEBSOCKET_VERSION")
+
 CACHE_SECONDS = 5
 """How long nginx may repeat an answer; so much later the end of a session is felt."""
 
@@ -57,34 +69,6 @@ ECHO = "HTTP_SEC_GATE_ECHO"
 No script can send a header that begins with ``Sec-`` (Fetch standard, forbidden request
 headers), so none can read an HttpOnly cookie from the answer.
 """
-
-_ORIGINAL = ("X-Original-URL", "X-Original-Method")
-_FORWARDED = ("X-Forwarded-Uri", "X-Forwarded-Method")
-_URL = re.compile(r"(https?)://([^/?#,]+)(/.*)", re.ASCII)
-_METHOD = re.compile(r"[A-Z][A-Z_-]{0,31}", re.ASCII)
-_SCHEMES = {"https": "https", "wss": "https", "http": "http", "ws": "http"}
-_SOCKETS = ("HTTP_SEC_WEBSOCKET_KEY", "HTTP_SEC_WEBSOCKET_VERSION")
-_NOT_THEIRS = frozenset({TOLD, "REQUEST_URI"})
-_BODY = frozenset({"HTTP_TRANSFER_ENCODING", "wsgi.input_terminated"})
-
-
-@dataclass(frozen=True, slots=True)
-class Described:
-    """What a web server says of a request, not checked yet.
-
-    Attributes:
-        scheme: ``http`` or ``https``.
-        target: path and query, as received by the web server.
-    """
-
-    method: str
-    scheme: str
-    host: str
-    target: str
-
-
-class _Unclear(Exception):
-    """The description is not what this endpoint expects; the text says why."""
 
 
 class Forward:
@@ -105,7 +89,7 @@ class Forward:
     ) -> None:
         self._arrivals = arrivals
         self._prefix = prefix
-        self._identity = [(name, _environ_key(name)) for name in identity]
+        self._identity = [(name, environ_key(name)) for name in identity]
         self._audit = audit
 
     def is_asked(self, path: str) -> bool:
@@ -137,11 +121,12 @@ class Forward:
             raise BadRequest("only trusted proxies may ask this", status=403)
         try:
             described = self._described(request, raw, environ.get(TOLD, {}))
-        except _Unclear as error:
+        except Unclear as error:
             self._unclear(request, str(error))
-        inner = _environ(environ, described)
+        inner = environ_of(environ, described)
         if request.path != ANSWER:
-            _forget_body(inner)
+            alike = request.method == described.method
+            forget_body(inner, asked_alike=alike and request.path in {NGINX, FORWARD})
         inner_caller = self._arrivals.caller(inner)
         origin = inner_caller.origin
         if origin is None:
@@ -217,111 +202,25 @@ class Forward:
     def _described(
         self, request: PageRequest, raw: str, told: Mapping[str, str]
     ) -> Described:
-        _one(told, "X-Forwarded-For")
         if request.path == NGINX:
-            described = _as_nginx(told)
-            self._refuse_joined(told)
+            described = as_nginx(told, self._arrivals.origins)
         elif request.path in {FORWARD, ANSWER}:
-            described = _as_forward(told)
+            described = as_forward(told)
         else:
-            described = self._as_envoy(request, raw, told)
-        if not _METHOD.fullmatch(described.method) or described.method in NEVER:
-            raise _Unclear("the method is none that may pass")
-        if not described.target.startswith("/") or described.target[1:2] == "/":
-            raise _Unclear("the path does not begin with one slash")
+            start = self._prefix + ENVOY
+            if not raw.startswith(start):
+                raise Unclear("the endpoint is spelled in another way")
+            query = f"?{request.query}" if request.query else ""
+            target = raw.removeprefix(start) + query
+            host = request.environ.get("HTTP_HOST", "")
+            described = as_envoy(told, request.method, host, target)
+        if described.method in NEVER:
+            raise Unclear("the method is none that may pass")
         return described
-
-    def _as_envoy(
-        self, request: PageRequest, raw: str, told: Mapping[str, str]
-    ) -> Described:
-        _none(told, _ORIGINAL + _FORWARDED)
-        start = self._prefix + ENVOY
-        if not raw.startswith(start):
-            raise _Unclear("the endpoint is spelled in another way")
-        query = f"?{request.query}" if request.query else ""
-        return Described(
-            method=request.method,
-            scheme=_scheme(told),
-            host=request.environ.get("HTTP_HOST", ""),
-            target=raw.removeprefix(start) + query,
-        )
-
-    def _refuse_joined(self, told: Mapping[str, str]) -> None:
-        """Refuse two ``X-Original-URL`` that a server has joined."""
-        url = told["HTTP_X_ORIGINAL_URL"]
-        for origin in self._arrivals.origins:
-            if f",{origin.text}/" in url:
-                raise _Unclear("X-Original-URL is there twice")
 
     def _unclear(self, request: PageRequest, detail: str) -> NoReturn:
         self._audit.event(request, "forward.unclear", "failure", detail=detail)
         raise BadRequest(detail, status=403)
-
-
-def _as_nginx(told: Mapping[str, str]) -> Described:
-    _none(told, _FORWARDED)
-    url = _URL.fullmatch(_one(told, "X-Original-URL"))
-    if url is None:
-        raise _Unclear("X-Original-URL is no https://host/path")
-    scheme, host, target = url.groups()
-    return Described(_one(told, "X-Original-Method"), scheme, host, target)
-
-
-def _as_forward(told: Mapping[str, str]) -> Described:
-    _none(told, _ORIGINAL)
-    return Described(
-        method=_one(told, "X-Forwarded-Method"),
-        scheme=_scheme(told),
-        host=_one(told, "X-Forwarded-Host"),
-        target=_one(told, "X-Forwarded-Uri"),
-    )
-
-
-def _one(told: Mapping[str, str], name: str) -> str:
-    value = told.get(_environ_key(name), "")
-    if not value:
-        raise _Unclear(f"{name} is missing or empty")
-    return value
-
-
-def _none(told: Mapping[str, str], names: Iterable[str]) -> None:
-    for name in names:
-        if _environ_key(name) in told:
-            raise _Unclear(f"{name} belongs to another endpoint")
-
-
-def _scheme(told: Mapping[str, str]) -> str:
-    said = _one(told, "X-Forwarded-Proto").lower()
-    if said not in _SCHEMES:
-        raise _Unclear("X-Forwarded-Proto is neither http nor https")
-    return _SCHEMES[said]
-
-
-def _environ(environ: WSGIEnvironment, described: Described) -> WSGIEnvironment:
-    """Return what a server would have made of the described request."""
-    inner = {key: environ[key] for key in environ if key not in _NOT_THEIRS}
-    path, _, query = described.target.partition("?")
-    inner.update(
-        {
-            "REQUEST_METHOD": described.method,
-            "RAW_URI": described.target,
-            "SCRIPT_NAME": "",
-            "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
-            "QUERY_STRING": query,
-            "HTTP_HOST": described.host,
-            "HTTP_X_FORWARDED_FOR": environ[TOLD]["HTTP_X_FORWARDED_FOR"],
-            "HTTP_X_FORWARDED_PROTO": described.scheme,
-        }
-    )
-    return inner
-
-
-def _forget_body(inner: WSGIEnvironment) -> None:
-    """Make *inner* a request whose body stays with the web server."""
-    for key in _BODY:
-        inner.pop(key, None)
-    inner["CONTENT_LENGTH"] = "0"
-    inner["wsgi.input"] = io.BytesIO()
 
 
 def _as_401(answer: Answer, location: str) -> Answer:
@@ -334,7 +233,3 @@ def _as_401(answer: Answer, location: str) -> Answer:
     told = {"error": "login_required", "login_url": location}
     answer.set_data(json.dumps(told) + "\n")
     return answer
-
-
-def _environ_key(name: str) -> str:
-    return "HTTP_" + name.upper().replace("-", "_")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from totp_gate.accounts import tokens
 from totp_gate.accounts.live import Live, LiveSessions
-from totp_gate.core import cookies, overrides
+from totp_gate.core import cookies
 from totp_gate.core.policy import Policy
 from totp_gate.core.urls import Origin
 from totp_gate.errors import BadRequest
@@ -26,6 +26,7 @@ from totp_gate.model import (
     Refuse,
     Subject,
 )
+from totp_gate.web import overrides
 from totp_gate.web.arrival import OWN_TOKEN, Caller, Place
 from totp_gate.web.forgeries import Forgeries
 from totp_gate.web.request import CookieNames
@@ -223,6 +224,16 @@ class Judgement:
         return decision
 
 
+def has_body(environ: WSGIEnvironment) -> bool:
+    """Tell whether a body follows the head, be it empty in the end.
+
+    Source:
+        RFC 9112 section 6.3.
+    """
+    length = environ.get("CONTENT_LENGTH", "")
+    return "HTTP_TRANSFER_ENCODING" in environ or length not in {"", "0"}
+
+
 def _is_preflight(method: str, environ: WSGIEnvironment) -> bool:
     """Tell whether a browser asks what it may send, and nothing else: without a body.
 
@@ -234,8 +245,7 @@ def _is_preflight(method: str, environ: WSGIEnvironment) -> bool:
         and "HTTP_ORIGIN" in environ
         and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
         and "HTTP_UPGRADE" not in environ
-        and "HTTP_TRANSFER_ENCODING" not in environ
-        and environ.get("CONTENT_LENGTH", "") in {"", "0"}
+        and not has_body(environ)
     )
 
 
