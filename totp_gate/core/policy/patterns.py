@@ -3,7 +3,8 @@
 Python's engine backtracks, and a path is chosen by a stranger. So only a dialect is
 accepted in which the ways to match can be counted before the first request: a repeat
 holds one character or class, never a group; every repeat but one is followed by a
-character it cannot take itself; and choices are few.
+character it cannot take itself; and choices are few, fewer still where a repeat
+follows that one.
 """
 
 from __future__ import annotations
@@ -17,6 +18,12 @@ LONGEST_PATH = 1024
 """Longest path, in octets, that is matched against a pattern."""
 MOST_WAYS = 64
 """Alternatives and optional parts, multiplied."""
+
+MOST_SQUARED = 4
+"""As many where a repeat follows the one that is followed by anything.
+
+Each way then takes the square of the path's length: about 20 ms for the longest.
+"""
 
 _PART = re.compile(
     r"\\[dws]|\\[^A-Za-z0-9]"  # a class, an escaped character
@@ -67,17 +74,16 @@ def _check(parts: Sequence[str]) -> None:
     """Refuse what could take long."""
     optional = sum(part == "?" for part in parts)
     ways = 2**optional * math.prod(_alternatives(parts))
-    if ways > MOST_WAYS:
-        raise ValueError("too many alternatives and optional parts: split the rule")
-    loose = 0
-    for at, part in enumerate(parts):
-        if _is_quantifier(part):
-            loose += _check_quantifier(parts, at)
-    if loose > 1:
+    repeats = [at for at, part in enumerate(parts) if _is_quantifier(part)]
+    loose = [at for at in repeats if _check_quantifier(parts, at)]
+    if len(loose) > 1:
         raise ValueError(
             "two repeats could share the same characters: let each be followed by one "
             "it cannot take, as in [^/]+/ instead of .*/"
         )
+    followed = loose and any(parts[at] != "?" for at in repeats if at > loose[0])
+    if ways > (MOST_SQUARED if followed else MOST_WAYS):
+        raise ValueError("too many alternatives and optional parts: split the rule")
 
 
 def _check_quantifier(parts: Sequence[str], at: int) -> bool:

@@ -18,6 +18,9 @@ LAX = frozenset(("public", "one-factor"))
 DEFAULT_NAME = "default"
 
 
+_ESCAPES = re.compile(r"(?:%[0-9A-F]{2})+")
+
+
 class Addresses(Protocol):
     """Networks, of which a rule needs to know only what lies inside."""
 
@@ -93,7 +96,7 @@ class Paths:
 
     def _add(self, text: str) -> None:
         if text.startswith("re:"):
-            self.patterns.append(compile_pattern(text[3:], any_case=self.strict))
+            self.patterns.append(_pattern(text, strict=self.strict))
             return
         path = folded(text) if self.strict else text
         if path.endswith("/*"):
@@ -103,7 +106,7 @@ class Paths:
         else:
             self.exact.add(path)
             if self.strict:
-                self.exact |= {path.rstrip("/") or "/", path.rstrip("/") + "/"}
+                self.exact.update(_with_and_without_slash(path))
         if self.segments is not None:
             self.segments.add(first_segment(text))
 
@@ -123,7 +126,8 @@ class Paths:
             return False
         if len(path) > LONGEST_PATH:
             raise BadRequest("the path is too long for the rules", status=414)
-        return any(pattern.fullmatch(path) for pattern in self.patterns)
+        spelled = _with_and_without_slash(path) if self.strict else (path,)
+        return any(p.fullmatch(one) for p in self.patterns for one in spelled)
 
     def cover(self, other: Rule) -> bool:
         """Tell whether every path of *other* is one of them, as far as one can see."""
@@ -139,6 +143,19 @@ class Paths:
             low = folded(text) if self.strict else text
             return bool(self.below) and low.startswith(self.below)
         return self.match(text)
+
+
+def _pattern(text: str, *, strict: bool) -> re.Pattern[str]:
+    """Compile ``re:...``; a strict one to be matched with folded paths."""
+    text = text.removeprefix("re:")
+    if strict:
+        text = _ESCAPES.sub(lambda run: re.escape(folded(run[0])), text)
+    return compile_pattern(text, any_case=strict)
+
+
+def _with_and_without_slash(path: str) -> tuple[str, ...]:
+    bare = path.rstrip("/")
+    return (bare, f"{bare}/") if bare else ("/",)
 
 
 def folded(path: str) -> str:
@@ -227,7 +244,7 @@ def _contradictions(rule: Rule) -> Iterator[tuple[str, str]]:
 def _wrong_path(path: str, *, strict: bool) -> str:
     if path.startswith("re:"):
         try:
-            compile_pattern(path[3:], any_case=strict)
+            _pattern(path, strict=strict)
         except ValueError as error:
             return str(error)
         return ""
