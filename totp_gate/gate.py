@@ -318,6 +318,7 @@ class GateMiddleware:
             query=asked.query,
             origin=asked.origin,
             address=asked.caller.address,
+            scheme=asked.caller.scheme,
             now=asked.now,
             request_id=request_id(asked.environ),
             live=None if halfway else live,

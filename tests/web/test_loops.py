@@ -7,7 +7,8 @@ from html import unescape
 
 import pytest
 
-from totp_gate.testing import Browser
+from tests.applications import echo
+from totp_gate.testing import Browser, Installation
 
 LOGIN = "/_gate/login?next=/reports"
 
@@ -44,8 +45,8 @@ def test_a_stranger_is_shown_the_form_as_often_as_they_like(installation):
     assert bounce(installation.client(), 9) == [200] * 9
 
 
-def form_of(client: Browser) -> tuple[str, dict[str, str]]:
-    page = client.get(LOGIN).text
+def form_of(client: Browser, headers=()) -> tuple[str, dict[str, str]]:
+    page = client.get(LOGIN, headers=dict(headers)).text
     token = re.search(r'name="csrf_token" value="(.*?)"', page)[1]
     action = re.search(r'<form method="post" action="(.*?)"', page)[1]
     fields = {"username": "alice", "password": "x", "csrf_token": token}
@@ -77,6 +78,22 @@ def test_secure_cookies_over_plain_http_are_named(installation):
     answer = client.post(action, data=fields)
 
     assert "only for https" in answer.text
+
+
+def test_https_that_ends_before_the_gate_is_not_taken_for_plain_http(tmp_path):
+    trusting = {"trusted_proxies": ["127.0.0.1"]}
+    made = Installation(echo, tmp_path, gate=trusting)
+    client = Browser(made.gate, use_cookies=False)
+    client.origin = made.origin.replace("https", "http")
+    told = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"}
+    action, fields = form_of(client, told)
+
+    answer = client.post(action, data=fields, headers=told)
+    made.accounts.store.close()
+
+    assert answer.status_code == 403
+    assert "blocks cookies" in answer.text
+    assert "only for https" not in answer.text
 
 
 def test_an_old_form_is_old_and_no_loop(installation):

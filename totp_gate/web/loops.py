@@ -57,7 +57,7 @@ class Loops:
         age = desk.forms.age(token, page, now=request.now)
         if age is None or age > WITHIN:
             return None
-        in_the_clear = desk.secure and request.environ["wsgi.url_scheme"] == "http"
+        in_the_clear = desk.secure and request.scheme == "http"
         first = [_OVER_HTTP] if in_the_clear else []
         return self.page(request, [*first, _BLOCKED, _CLOCK])
 

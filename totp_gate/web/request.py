@@ -56,6 +56,7 @@ class PageRequest:
         query: as received, without the question mark.
         origin: which of the gate's origins was asked.
         address: the client's, behind trusted proxies.
+        scheme: ``http`` or ``https``, as the client sees it.
         now: Unix seconds, one reading for the whole request.
         live: the session of somebody who is signed in, where there is one.
         partial: the session of somebody who has proven the password alone
@@ -70,6 +71,7 @@ class PageRequest:
     query: str
     origin: Origin
     address: str
+    scheme: str
     now: float
     request_id: str
     live: Live | None = None
