@@ -125,7 +125,10 @@ class GateMiddleware:
             return self._keeping(asked, self._refuse(asked, against))
         if SENT_AGAIN in environ:
             asked = Asked(environ, method, caller, origin, place, query, now, live)
-            parts.held.sent_again(self._page_request(asked))
+            not_theirs = parts.held.sent_again(self._page_request(asked))
+            if not_theirs is not None:
+                self._count("refused")
+                return not_theirs
         self._dress(environ, caller, live, rest)
         return None
 
@@ -260,12 +263,24 @@ class GateMiddleware:
             return self._forward.refuse(page, inner, answer)
         if page == ANSWER:
             self._count("refused")
-            return self._parts.trouble.answer(inner.environ, 403, message=NOT_BY_US)
+            return self._not_by_us(inner)
         if SENT_AGAIN in inner.environ:
-            self._parts.held.sent_again(self._page_request(inner))
+            not_theirs = self._parts.held.sent_again(self._page_request(inner))
+            if not_theirs is not None:
+                self._count("refused")
+                return self._forward.refuse(page, inner, not_theirs)
         self._dress(inner.environ, inner.caller, inner.live, rest)
         self._cells.values[PERMITTED] += 1
         return self._forward.permit(page, inner, until=until)
+
+    def _not_by_us(self, inner: Asked) -> WSGIApplication:
+        """Return what to show to whom a web server, and not the gate, turned away."""
+        held = self._parts.held
+        if SENT_AGAIN in inner.environ:
+            not_theirs = held.of_another(self._page_request(inner))
+            if not_theirs is not None:
+                return not_theirs
+        return self._parts.trouble.answer(inner.environ, 403, message=NOT_BY_US)
 
     def _shut(
         self, environ: WSGIEnvironment, status: int, *, retry_after: int | None = None

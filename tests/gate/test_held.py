@@ -139,11 +139,39 @@ def test_nobody_drops_what_another_has_left(installation, alice, late):
     device = late.get_cookie(DEVICE, domain=HOST).value
     bob = installation.sign_in(installation.add_user("bob"))
     bob.set_cookie(DEVICE, device, domain=HOST, secure=True)
-    assert sent_again(bob, mark).status_code == 200
+    assert sent_again(bob, mark).status_code == 409
     assert sent_again(installation.client(), mark).status_code == 401
 
     installation.sign_in(alice, late)
     assert "A long comment" in late.get("/_gate/held").text
+
+
+@pytest.mark.parametrize("late_by", [0, 16 * 60])
+def test_what_one_user_wrote_never_goes_out_as_another(
+    installation, alice, late, late_by
+):
+    mark = send(late, Accept="application/json").headers["Gate-Held"]
+    installation.clock.tick(late_by)
+    installation.sign_in(installation.add_user("bob"), late)
+
+    answer = sent_again(late, mark)
+    assert answer.status_code == 409
+    assert answer.json["error"] == "held_for_another_user"
+    assert echo.calls == 0
+
+    installation.accounts.store.end_sessions("bob")
+    installation.sign_in(alice, late)
+    assert sent_again(late, mark).status_code == 200
+
+
+@pytest.mark.parametrize("mark", ["", "x", "é", "0" * 48, "-" * 48])
+def test_a_mark_that_is_none_of_ours_stops_at_most_its_sender(
+    installation, alice, late, mark
+):
+    installation.sign_in(alice, late)
+
+    assert sent_again(late, mark).status_code in {200, 409}
+    assert sent_again(late, mark[:40]).status_code == 200
 
 
 def test_what_may_wait_still_is_not_sent(installation, alice, late, monkeypatch):
@@ -279,13 +307,29 @@ def test_it_is_kept_for_a_quarter_of_an_hour(installation, alice, late):
     assert late.get("/_gate/held").headers["Location"] == "/"
 
 
-def test_a_browser_has_room_for_three_and_one_for_each_target(late):
+def test_a_browser_has_room_for_three_and_one_for_what_is_the_same(late):
     for _ in range(5):
         assert send(late, "/poll").headers["Gate-Held"]
-    assert send(late, "/second").headers["Gate-Held"]
+    assert send(late, "/poll", body=b"another=1").headers["Gate-Held"]
     assert send(late, "/third").headers["Gate-Held"]
 
     assert "Gate-Held" not in send(late, "/fourth").headers
+
+
+def test_a_poll_takes_no_place_from_what_somebody_typed(installation, alice, late):
+    """A page may send everything to one address, as with GraphQL."""
+    kind = {"Content-Type": "application/json"}
+    send(late, "/api", body=b'{"mutation": "a long comment"}', **kind)
+    for number in range(5):
+        send(late, "/api", body=b'{"query": "news since %d"}' % number, **kind)
+    installation.sign_in(alice, late)
+
+    seen = ""
+    for _ in range(3):
+        seen += late.get("/_gate/held").text
+        press(late, "Drop it")
+    assert "a long comment" in seen
+    assert late.get("/_gate/held").headers["Location"] == "/"
 
 
 def test_all_browsers_together_have_a_bound(late, monkeypatch):

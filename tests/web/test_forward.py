@@ -627,6 +627,23 @@ def test_what_a_page_sends_again_through_a_web_server_waits_no_longer(own):
     assert browser.get("/_gate/held").headers["Location"] == "/"
 
 
+@pytest.mark.parametrize(("page", "status"), [(NGINX, 403), (FORWARD, 409)])
+def test_what_one_user_wrote_never_goes_out_as_another(own, page, status):
+    browser = sign_in(own)
+    own.accounts.store.end_sessions("alice")
+    sent = {"Origin": "https://app.example.com"}
+    shown = answer_for(browser, "POST", "/form", sent=sent, data={"text": "long"})
+    own.sign_in(own.add_user("bob"), browser)
+
+    again = sent | {"Gate-Held": shown.headers["Gate-Held"]}
+    asked = ask(browser, page, "https://app.example.com/form", "POST", **again)
+    told = answer_for(browser, "POST", "/form", sent=again, data={"text": "long"})
+
+    assert asked.status_code == status
+    assert told.status_code == 409
+    assert told.json["error"] == "held_for_another_user"
+
+
 @every_endpoint
 def test_the_assertion_is_told_too_and_empty_for_nobody(tmp_path, page):
     settings = RULES + '[identity]\nassertion = "Gate-Assertion"\n'

@@ -28,6 +28,7 @@ from totp_gate.stores.base import Rotation, Store
 KNOWN_LIFE = 180 * 86_400
 MOST_PER_USER = 20
 GRACE = 10.0
+_TAG = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,19 @@ class Browsers:
         if user is not None and claims["u"] != _owner(series, user):
             return None
         return series
+
+    def owner(self, cookie: str | None) -> str | None:
+        """Return what tells `owns` for whom *cookie* is, 32 characters, or None."""
+        claims = self._tokens.read("browser", cookie) if cookie else None
+        if claims is None or "u" not in claims:
+            return None
+        return f"{claims.get('i')}{str(claims['u'])[:_TAG]}"
+
+    @staticmethod
+    def owns(owner: str, user: str) -> bool:
+        """Tell whether *owner* is of a cookie of *user*."""
+        series, tag = owner[:-_TAG], owner[-_TAG:]
+        return tag == _owner(series, user)[:_TAG]
 
     def _draw(self, series: str, user: User) -> tuple[str, str]:
         secret = secrets.token_urlsafe(24)

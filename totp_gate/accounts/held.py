@@ -4,12 +4,17 @@ Strategy: only a browser in which somebody has signed in before may leave someth
 here: its signed reference (``accounts.browsers``) names the series, and the series
 belongs to one user, so what is kept is found again by the same user in the same browser
 and by nobody else. Kept is little (``MOST_PER_BROWSER``, ``MOST_IN_ALL``), for a short
-time (``LIFE``), sealed; a request for the same target replaces the one before, so a
-page that asks again and again fills one place. Taking one out is one use.
+time (``LIFE``), sealed; a request for the same target with the same body replaces the
+one before, so a page that asks again and again fills one place, and takes none from
+what somebody typed. Taking one out is one use.
+
+What is kept has a mark, which its page shows when it sends the request again itself. It
+says for whom it was kept, though not by name, so that nobody else sends it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import struct
 from collections.abc import Mapping
@@ -26,7 +31,9 @@ LIFE = 15 * 60
 MOST_PER_BROWSER = 3
 MOST_IN_ALL = 1000
 LONGEST_BODY = 1024 * 1024
+LENGTH_OF_MARK = 48
 _PURPOSE = "held"
+_MARK = 16
 _SIZE = struct.Struct(">I")
 
 
@@ -55,7 +62,7 @@ class Held:
     def keep(
         self, cookie: str | None, environ: Mapping[str, str], body: bytes, *, now: float
     ) -> str | None:
-        """Keep a request, and return a mark of it, of 16 characters.
+        """Keep a request, and return its mark.
 
         None: nobody has signed in there, or there is no room.
 
@@ -66,11 +73,12 @@ class Held:
         Raises:
             StoreUnavailable: nothing was kept.
         """
-        series = self._browsers.series(cookie)
-        if series is None:
+        series, owner = self._browsers.series(cookie), self._browsers.owner(cookie)
+        if series is None or owner is None:
             return None
         target = f"{environ['REQUEST_METHOD']} {environ.get('target', '')}"
-        place = digest(f"{series} {target}")[:32]
+        content = hashlib.sha256(body).hexdigest()
+        place = digest(f"{series} {content} {target}")[:32]
         head = json.dumps(dict(environ)).encode()
         clear = _SIZE.pack(len(head)) + head + body
         held = HeldRequest(
@@ -82,7 +90,7 @@ class Held:
         kept = self._store.hold(
             held, now=now, per_browser=MOST_PER_BROWSER, in_all=MOST_IN_ALL
         )
-        return _mark(held) if kept else None
+        return _mark(held) + owner if kept else None
 
     def waiting(self, cookie: str | None, user: str, *, now: float) -> Kept | None:
         """Return what *user* left in this browser, the newest; None: nothing."""
@@ -114,9 +122,13 @@ class Held:
         if series is None:
             return False
         for held in self._store.held(series, now=now):
-            if _mark(held) == mark:
+            if _mark(held) == mark[:_MARK]:
                 return self._store.take_held(held.id, series, now=now) is not None
         return False
+
+    def is_for(self, mark: str, user: str) -> bool:
+        """Tell whether *mark* is of what *user* left, be it kept still or not."""
+        return self._browsers.owns(mark[_MARK:], user)
 
     def move(self, old: str | None, new: str, user: str) -> None:
         """Let what *user* left under the reference *old* be found under *new*."""
@@ -137,4 +149,4 @@ class Held:
 
 
 def _mark(held: HeldRequest) -> str:
-    return digest(held.sealed)[:16]
+    return digest(held.sealed)[:_MARK]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urljoin
 
-from totp_gate.accounts.held import LONGEST_BODY, Held, Kept
+from totp_gate.accounts.held import LENGTH_OF_MARK, LONGEST_BODY, Held, Kept
 from totp_gate.accounts.live import Live
 from totp_gate.accounts.references import References
 from totp_gate.web.arrival import OWN_TOKEN
@@ -63,6 +63,10 @@ _LONGEST_HEAD = 32 * 1024
 _LONGEST_PREVIEW = 4000
 _PATIENCE = 60.0  # a slow line takes its time for what was typed for an hour
 _PAGE = "/held"
+_OF_ANOTHER = (
+    "This was written by somebody else, who was signed in here before. Load the page "
+    "again."
+)
 
 
 class Resend(Answer):
@@ -137,19 +141,41 @@ class HeldPages:
             self._desk.audit.event(request, "request-held", "success")
         return mark
 
-    def sent_again(self, request: PageRequest) -> None:
+    def of_another(self, request: PageRequest) -> Answer | None:
+        """Return the answer to what was kept for somebody else than who sends it now.
+
+        Its page does not know who has signed in meanwhile, so it would be done in their
+        name.
+        """
+        live = request.live or request.partial
+        mark = request.environ[SENT_AGAIN]
+        known = len(mark) == LENGTH_OF_MARK and mark.isalnum()
+        if live is None or not known or self._held.is_for(mark, live.user.name):
+            return None
+        said = {"error": "held_for_another_user", "message": _OF_ANOTHER}
+        answer = Answer(
+            json.dumps(said) + "\n", status=409, content_type="application/json"
+        )
+        return self._desk.pages.finish(answer)
+
+    def sent_again(self, request: PageRequest) -> Answer | None:
         """Drop what was kept of *request*: its own page sends it again, and may.
+
+        Returns:
+            None, or the answer where it may not (`of_another`).
 
         Raises:
             StoreUnavailable: it may wait still, so it must not be sent yet.
         """
+        refused = self.of_another(request)
         mark = request.environ.pop(SENT_AGAIN)
         live = request.live or request.partial
-        if live is None:
-            return
+        if refused is not None or live is None:
+            return refused
         cookie = request.cookie(self._desk.names.device)
         if self._held.drop(cookie, live.user.name, mark, now=request.now):
             self._note(request, live, "held-sent")
+        return None
 
     def show(self, request: PageRequest) -> Answer:
         """Show what waits, the newest first, or go on where nothing does."""

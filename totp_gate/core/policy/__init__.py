@@ -17,7 +17,8 @@ for the password first, and ``two-factor`` for everything before it says no.
 **Strict rules read wide, lax rules narrow.** ``two-factor`` and ``deny`` compare paths
 without regard to case, ``/a`` covers ``/a/`` and the other way round, also where a
 pattern says so, and ``/a/*`` covers ``/a``; ``public`` and ``one-factor`` compare
-octets, and ``/a/*`` is ``/a/`` and what lies below it. So no spelling leads from a strict rule to a lax one.
+octets, and ``/a/*`` is ``/a/`` and what lies below it. So no spelling leads from a
+strict rule to a lax one.
 
 Every reading of the path must lead to the same rule; otherwise the request is refused
 as ambiguous. What no rule decides needs two factors, under the name ``default``.
