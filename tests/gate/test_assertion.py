@@ -32,6 +32,10 @@ policy = "public"
 name = "feed"
 paths = ["/feed"]
 policy = "one-factor"
+[[rules]]
+name = "fresh"
+paths = ["/fresh"]
+max_age = "10m"
 """
 ORIGIN = "https://app.example.com"
 OTHER = "https://other.example.com"
@@ -81,6 +85,43 @@ def test_it_says_who_asks_and_how_that_was_proven(gate, browser):
     assert said["auth_time"] == int(session.second_factor_at)
     assert said["exp"] - said["iat"] == 60
     assert said["sid"] == session.id[:12]
+
+
+def begin(gate, alice):
+    """Type the password in a new browser; return it, and where the code is asked for."""
+    browser = gate.client()
+    named = {"username": "alice", "password": alice.password}
+    return browser, submit(browser, "/_gate/login", **named).headers["Location"]
+
+
+def test_a_recovery_code_is_no_one_time_password(gate, alice):
+    code = gate.accounts.recovery.renew("alice", now=gate.clock())[0]
+    browser, _ = begin(gate, alice)
+    submit(browser, "/_gate/recovery", code=code)
+
+    said = claims(gate, browser.get("/").json[KEY])
+
+    assert (said["acr"], said["amr"]) == ("two-factor", ["pwd", "mfa"])
+
+
+def test_a_trusted_browser_is_no_one_time_password_until_one_is_typed(tmp_path):
+    settings = ON + RULES + '[second_factor]\ntrusted_device = "30d"\n'
+    gate = install(tmp_path, settings=settings)
+    gate.clock.tick(-700)
+    alice = gate.add_user("alice")
+    browser, page = begin(gate, alice)
+    submit(browser, page, code=gate.code(alice), trust_device="yes")
+    gate.accounts.store.end_sessions("alice")
+    gate.clock.tick(700)
+    submit(browser, "/_gate/login", username="alice", password=alice.password)
+    passed = claims(gate, browser.get("/").json[KEY])
+    fresh = "/_gate/second-factor?next=/fresh"
+    submit(browser, fresh, code=gate.code(alice))
+    typed = claims(gate, browser.get("/").json[KEY])
+    gate.accounts.store.close()
+
+    assert (passed["acr"], passed["amr"]) == ("two-factor", ["pwd", "mfa"])
+    assert (typed["acr"], typed["amr"]) == ("two-factor", ["pwd", "otp", "mfa"])
 
 
 def test_a_password_alone_is_not_more(gate, alice):

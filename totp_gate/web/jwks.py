@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from totp_gate.accounts.live import Live
 from totp_gate.core.assertion import Claims, Signer
 from totp_gate.core.urls import Origin
-from totp_gate.model import Level
+from totp_gate.model import Level, Session
 from totp_gate.web.desk import Desk
 from totp_gate.web.pages import Answer
 from totp_gate.web.request import PageRequest
@@ -54,7 +54,8 @@ class Assertions:
         if live.scope is not None:
             level = "app-token"
         elif session.level is Level.SECOND_FACTOR:
-            level, methods = "two-factor", ("pwd", "otp", "mfa")
+            level = "two-factor"
+            methods = ("pwd", "otp", "mfa") if _is_typed(session) else ("pwd", "mfa")
             proven = session.second_factor_at
         else:
             level, methods = "one-factor", ("pwd",)
@@ -86,3 +87,15 @@ class KeyPages:
             return self._desk.trouble.answer(request.environ, 404, home_url="/")
         answer = Answer(self._text, content_type="application/jwk-set+json")
         return self._desk.pages.finish(answer)
+
+
+def _is_typed(session: Session) -> bool:
+    """Tell whether a one-time password was typed since the password.
+
+    Otherwise a trusted browser or a recovery code stood for it.
+
+    Source:
+        RFC 8176 section 2 (``otp``, ``mfa``).
+    """
+    at = session.second_factor_at
+    return at is not None and at >= session.password_at and not session.recovered
