@@ -133,7 +133,7 @@ class Findings:
         from totp_gate.core.policy import Policy
 
         policy = Policy.compile(config.access_rules())
-        self.warnings += policy.problems()
+        self.warnings += policy.problems(origin.host for origin in config.origins)
         self.summary["rules"] = len(policy.rules)
 
     def _see_upstream(self, config: Config) -> None:

@@ -130,6 +130,14 @@ class Networks:
                 self._known[address] = known
         return known
 
+    def includes(self, other: Networks) -> bool:
+        """Tell whether every address in *other* lies in one of these networks."""
+        if other._unix and not self._unix:
+            return False
+        return all(
+            any(_within(n, mine) for mine in self._networks) for n in other._networks
+        )
+
     def _look_up(self, address: str) -> bool:
         if address == "unix":
             return self._unix
@@ -332,7 +340,18 @@ def plain(text: str, limit: int = 256) -> str:
     return _UNPRINTABLE.sub("?", text)
 
 
-def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _within(inner: _Network, outer: _Network) -> bool:
+    return (
+        inner.version == outer.version
+        and inner.prefixlen >= outer.prefixlen
+        and inner.network_address in outer
+    )
+
+
+def _network(text: str) -> _Network:
     try:
         network = ipaddress.ip_network(text.strip())
     except ValueError as error:

@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from totp_gate.core.policy.rules import (
-    DEFAULT_NAME,
-    Paths,
-    Rule,
-    first_segment,
-    problems_of,
-    query_matches,
-)
+from totp_gate.core.policy import reach
+from totp_gate.core.policy.compiled import Compiled, is_member
+from totp_gate.core.policy.rules import DEFAULT_NAME, Rule, first_segment, problems_of
 from totp_gate.errors import BadRequest, ConfigError
 from totp_gate.model import (
     AccessRequest,
@@ -47,79 +42,6 @@ class Step:
     rule: str
     matched: bool
     why: str
-
-
-class Compiled:
-    """A rule and what is worked out from it at start."""
-
-    __slots__ = ("hosts", "methods", "paths", "plain", "rule", "suffixes")
-
-    def __init__(self, rule: Rule) -> None:
-        self.rule = rule
-        self.paths = Paths.of(rule)
-        self.hosts = {host for host in rule.hosts if not host.startswith("*")}
-        self.suffixes = tuple(host[1:] for host in rule.hosts if host.startswith("*"))
-        self.plain = not (rule.query or rule.demands)
-        self.methods = set(rule.methods)
-        if "GET" in self.methods:
-            self.methods.add("HEAD")
-
-    def misses(self, host: str, method: str, path: str) -> str:
-        """Return why the rule is not meant, or nothing if it is."""
-        below = bool(self.suffixes) and host.endswith(self.suffixes)
-        if self.rule.hosts and host not in self.hosts and not below:
-            return f"the host {host} is none of its hosts"
-        if not self.paths.match(path):
-            return f"the path {path} is none of its paths"
-        if self.rule.strict:
-            method = method.upper()
-        if self.methods and method not in self.methods:
-            return f"the method {method} is none of its methods"
-        return ""
-
-    def steps_aside(self, subject: Subject, request: AccessRequest) -> str:
-        """Return why the rule, chosen, leaves the request to the next, or nothing."""
-        rule = self.rule
-        if rule.query and not query_matches(rule, request.query):
-            return "the query does not hold what it names"
-        if rule.policy == "two-factor" or not rule.demands:
-            return ""
-        if rule.networks is not None and not rule.networks.contains(request.address):
-            return f"the address {request.address or '(none)'} is outside its networks"
-        if rule.policy == "one-factor" and subject.user is None:
-            return ""
-        if not is_member(rule, subject):
-            return f"{subject.user or 'nobody'} is none of its users and groups"
-        return ""
-
-    def covers(self, later: Compiled) -> bool:
-        """Tell whether this rule always decides where *later* could."""
-        mine, other = self.rule, later.rule
-        if mine.query or (mine.policy != "two-factor" and mine.demands):
-            return False
-        if mine.hosts and not other.hosts:
-            return False
-        if mine.hosts and not all(map(self._covers_host, other.hosts)):
-            return False
-        if self.methods and not (later.methods and later.methods <= self.methods):
-            return False
-        if other.preflight and self.methods and not mine.preflight:
-            return False
-        return self.paths.cover(other)
-
-    def _covers_host(self, host: str) -> bool:
-        bare = host.removeprefix("*")
-        return host in self.rule.hosts or bare.endswith(self.suffixes or ("\0",))
-
-
-def is_member(rule: Rule, subject: Subject) -> bool:
-    """Tell whether *subject* is whom *rule* names, or it names nobody."""
-    if not (rule.users or rule.groups):
-        return True
-    return subject.user in rule.users or not rule.groups.isdisjoint(subject.groups)
-
-
-_EVERYTHING = Compiled(Rule(name="", paths=("/*",)))
 
 
 class Policy:
@@ -207,23 +129,13 @@ class Policy:
                 return [*steps, Step(other.name, True, why)]
         return steps
 
-    def problems(self) -> list[tuple[str, str]]:
-        """Return rules that decide nothing, or too much, for ``check``."""
-        found: list[tuple[str, str]] = []
-        for at, later in enumerate(self._compiled):
-            rule = later.rule
-            if rule.policy == "public" and later.plain and later.covers(_EVERYTHING):
-                reason = "lets everybody in everywhere: name paths or hosts"
-                found.append((f"rules.{rule.name}", reason))
-            earlier = next((c for c in self._compiled[:at] if c.covers(later)), None)
-            if earlier is not None:
-                name = earlier.rule.name
-                same = earlier.rule.policy == rule.policy
-                reason = f"is never reached: {name!r} decides before it"
-                if not same:
-                    reason += f", and says {earlier.rule.policy} instead"
-                found.append((f"rules.{rule.name}", f"{reason}; move it up or drop it"))
-        return found
+    def problems(self, hosts: Iterable[str] = ()) -> list[tuple[str, str]]:
+        """Return rules that decide nothing, or too much, for ``check``.
+
+        Args:
+            hosts: those the gate answers for; none: any.
+        """
+        return list(reach.problems(self._compiled, frozenset(hosts)))
 
     def _rule_for(self, subject: Subject, request: AccessRequest, path: str) -> Rule:
         for compiled in self._candidates(request, path):

@@ -58,6 +58,24 @@ def compile_pattern(text: str, *, any_case: bool) -> re.Pattern[str]:
         raise ValueError(f"no regular expression: {error}") from error
 
 
+def beginning(text: str) -> tuple[str, bool]:
+    """Return what every match begins with, and whether all that begins so matches.
+
+    Args:
+        text: an expression that `compile_pattern` accepts.
+    """
+    parts = _parts(text)
+    if _alternatives(parts)[-1] > 1:
+        return "", False
+    found, at = "", 1 if parts[:1] == ["^"] else 0
+    while at < len(parts) and _is_character(parts[at]):
+        if _is_quantifier("".join(parts[at + 1 : at + 2])):
+            break
+        found += parts[at].removeprefix("\\")
+        at += 1
+    return found, parts[at:] in ([".", "*"], [".", "*", "$"])
+
+
 def _parts(text: str) -> list[str]:
     parts: list[str] = []
     at = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 from urllib.parse import parse_qsl, quote, unquote
 
 from totp_gate.core.policy.patterns import LONGEST_PATH, compile_pattern
@@ -26,6 +26,10 @@ class Addresses(Protocol):
 
     def contains(self, address: str) -> bool:
         """Tell whether *address* lies in one of the networks."""
+        ...
+
+    def includes(self, other: Any) -> bool:
+        """Tell whether every address in *other* surely lies in these."""
         ...
 
 
@@ -118,39 +122,33 @@ class Paths:
         """
         if not (self.exact or self.below or self.patterns):
             return True
-        if self.strict:
-            path = folded(path)
-        if path in self.exact or (self.below and path.startswith(self.below)):
+        low = folded(path) if self.strict else path
+        if low in self.exact or (self.below and low.startswith(self.below)):
             return True
         if not self.patterns:
             return False
         if len(path) > LONGEST_PATH:
             raise BadRequest("the path is too long for the rules", status=414)
-        spelled = _with_and_without_slash(path) if self.strict else (path,)
+        spelled = {path}
+        if self.strict:
+            spelled.update(*map(_with_and_without_slash, (path, low)))
         return any(p.fullmatch(one) for p in self.patterns for one in spelled)
-
-    def cover(self, other: Rule) -> bool:
-        """Tell whether every path of *other* is one of them, as far as one can see."""
-        if not (self.exact or self.below or self.patterns):
-            return True
-        return bool(other.paths) and all(map(self._covers, other.paths))
-
-    def _covers(self, text: str) -> bool:
-        if text.startswith("re:"):
-            return "/" in self.below or text[3:] in {p.pattern for p in self.patterns}
-        if text.endswith("/*"):
-            text = text[:-1]
-            low = folded(text) if self.strict else text
-            return bool(self.below) and low.startswith(self.below)
-        return self.match(text)
 
 
 def _pattern(text: str, *, strict: bool) -> re.Pattern[str]:
-    """Compile ``re:...``; a strict one to be matched with folded paths."""
+    """Compile ``re:...``; a strict one to be matched with folded paths too."""
     text = text.removeprefix("re:")
     if strict:
-        text = _ESCAPES.sub(lambda run: re.escape(folded(run[0])), text)
+        text = _ESCAPES.sub(_folded_escape, text)
     return compile_pattern(text, any_case=strict)
+
+
+def _folded_escape(run: re.Match[str]) -> str:
+    try:
+        unquote(run[0], errors="strict")
+    except UnicodeDecodeError:
+        return run[0]  # part of a letter, the rest of which the pattern chooses
+    return re.escape(folded(run[0]))
 
 
 def _with_and_without_slash(path: str) -> tuple[str, ...]:
