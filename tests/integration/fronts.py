@@ -13,7 +13,7 @@ from typing import Self
 from click.testing import CliRunner
 
 from tests.integration.house import Now, nothing
-from tests.servers import Caddy, Nginx, Serve, Server, free_port
+from tests.servers import Caddy, Envoy, Nginx, Serve, Server, free_port
 from tests.upstream.wires import Answer, RawUpstream, ask, connect, understand
 from tests.visitor import Visitor
 from totp_gate.cli import main
@@ -136,7 +136,7 @@ class Front:
 
     def _server(self, folder: Path) -> Server:
         words = ["--config", str(self.installation.path), "config", self.kind]
-        if self.kind == "caddy":
+        if self.kind in {"caddy", "envoy"}:
             words += ["--upstream", self.app.url]
         if self.kind == "nginx":
             words += ["--listen", f"127.0.0.1:{self.port}"]
@@ -148,6 +148,8 @@ class Front:
         assert printed.stderr == ""
         if self.kind == "nginx":
             return Nginx(http=printed.stdout, port=self.port)
+        if self.kind == "envoy":
+            return Envoy(printed.stdout, port=self.port)
         return Caddy(printed.stdout, port=self.port)
 
     def __enter__(self) -> Self:
@@ -211,11 +213,11 @@ class Front:
         return understand(octets)
 
     def received(self) -> dict[str, str]:
-        """Return the headers of the application's last request, names as they came."""
+        """Return the headers of the application's last request, as ``Remote-User``."""
         lines = self.app.heads[-1].decode("latin-1").split("\r\n")[1:-2]
         pairs = [line.partition(":") for line in lines]
         assert len({name.lower() for name, _, _ in pairs}) == len(pairs), lines
-        return {name: value.strip() for name, _, value in pairs}
+        return {name.title(): value.strip() for name, _, value in pairs}
 
 
 def memory_of(pids: list[int]) -> int:

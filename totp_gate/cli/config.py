@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from sqlalchemy import make_url
 
+from totp_gate.cli.fronts import (
+    ASKED,
+    ASKED_ANEW,
+    TOLD,
+    around,
+    beginnings,
+    certificate,
+    described,
+    is_own,
+    listening,
+    misspelt,
+    nginx_variable,
+)
 from totp_gate.cli.listening import is_for_root
 from totp_gate.cli.parts import Noun, Parts, pass_parts
-from totp_gate.cli.places import Place, place_of, plain, reached
+from totp_gate.cli.places import plain
 from totp_gate.core import headers
-from totp_gate.core.urls import Origin
 from totp_gate.web import overrides
 
 if TYPE_CHECKING:
     from totp_gate.config import Config
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-_SPECIALS = "_!#$%&'*+.^`|~"
-_ASKED_ANEW = (
-    "Upgrade",
-    "Sec-WebSocket-Key",
-    "Sec-WebSocket-Version",
-    "Gate-Held",
-    "Access-Control-Request-Method",
-    *("Script-Name", "Path-Info"),
-)
-"""Headers with which a request is never answered from nginx's cache."""
 
 _HOMES = tuple(f"/{name}/" for name in ("home", "root", "run/user"))
 _TEMPORARY = ("/tmp/", "/var/tmp/")  # noqa: S108 - looked for, not used
@@ -71,15 +71,18 @@ def _for_web_servers(command: Command) -> Command:
     return command
 
 
-@config.command("nginx")
-@click.option(
-    "--listen", metavar="ADDRESS", help="Where nginx listens. Default: the port."
-)
-@click.option(
+_certified = click.option(
     "--certificate",
     metavar="FILE",
     help="Its key lies beside it, ending in .key. Default: /etc/ssl/HOST.pem.",
 )
+
+
+@config.command("nginx")
+@click.option(
+    "--listen", metavar="ADDRESS", help="Where nginx listens. Default: the port."
+)
+@_certified
 @click.option(
     "--cache",
     metavar="FOLDER",
@@ -101,20 +104,20 @@ def for_nginx(
     """
     from totp_gate.web.forward import CACHE_SECONDS
 
-    found = _around(parts.config, upstream, gate)
+    found = around(parts.config, upstream, gate)
     listen, cache = options["listen"], options["cache"]
     found["origins"] = [
         {
-            **_described(origin),
-            "listen": _listening(origin, listen),
-            "certificate": _certificate(origin, options["certificate"]),
+            **described(origin),
+            "listen": listening(origin, listen),
+            "certificate": certificate(origin, options["certificate"]),
         }
         for origin in parts.config.origins
     ]
-    found["keeps"] = _is_own(parts.config, found["application"])
+    found["keeps"] = is_own(parts.config, found["application"])
     found |= {"listen": listen, "cache": plain(cache), "seconds": CACHE_SECONDS}
     found["overrides"] = overrides.NAMES
-    found["anew"] = "".join(map(_nginx_variable, (*_ASKED_ANEW, *overrides.NAMES)))
+    found["anew"] = "".join(map(nginx_variable, (*ASKED_ANEW, *overrides.NAMES)))
     _warn_of_strangers(parts.config, found["peer"], "nginx")
     _print("nginx.conf", found)
 
@@ -131,9 +134,9 @@ def for_caddy(
     \b
     Example: totp-gate config caddy --upstream http://127.0.0.1:5000
     """
-    found = _around(parts.config, upstream, gate)
+    found = around(parts.config, upstream, gate)
     found["listen"] = None if listen is None else plain(listen)
-    found["misspelt"] = _beginnings((*found["identity"], *overrides.NAMES))
+    found["misspelt"] = beginnings((*found["identity"], *overrides.NAMES))
     _warn_of_strangers(parts.config, found["peer"], "Caddy")
     _print("caddy.conf", found)
 
@@ -150,20 +153,52 @@ def for_traefik(
     \b
     Example: totp-gate config traefik --gate http://gate:8000 --upstream http://app:5000
     """
-    found = _around(parts.config, upstream, gate)
-    for name, key in (("--gate", "gate"), ("--upstream", "application")):
-        if found[key].path:
-            raise click.UsageError(f"{name}: Traefik reaches no unix socket.")
+    found = around(parts.config, upstream, gate)
+    _refuse_sockets(found, "Traefik")
     hosts = [f"Host(`{origin.host}`)" for origin in parts.config.origins]
     found |= {
         "entry_point": plain(entry_point),
         "hosts": " || ".join(hosts),
         "tls": any(origin.scheme == "https" for origin in parts.config.origins),
-        "misspelt": _misspelt((*found["identity"], *overrides.NAMES)),
+        "misspelt": misspelt((*found["identity"], *overrides.NAMES)),
     }
-    if not parts.config.gate.trusted_proxies:
-        _warn("gate.trusted_proxies", "is empty: list where Traefik comes from")
+    _warn_of_nobody(parts.config, "Traefik")
     _print("traefik.yml", found)
+
+
+@config.command("envoy")
+@click.option("--listen", metavar="ADDRESS", default="0.0.0.0", show_default=True)  # noqa: S104 - as the others do
+@_certified
+@_for_web_servers
+@pass_parts
+def for_envoy(
+    parts: Parts, /, upstream: str | None, gate: str | None, **options: Any
+) -> None:
+    """Print a configuration of Envoy, which asks the gate before every request.
+
+    \b
+    Example: totp-gate config envoy --gate http://gate:8000 --upstream http://app:5000
+    """
+    found = around(parts.config, upstream, gate)
+    _refuse_sockets(found, "Envoy")
+    ports: dict[int, list[dict[str, Any]]] = {}
+    for origin in parts.config.origins:
+        files = {"certificate": certificate(origin, options["certificate"])}
+        ports.setdefault(origin.port, []).append(described(origin) | files)
+    found |= {
+        "listen": plain(options["listen"]),
+        "ports": list(ports.items()),
+        "asked": (*ASKED, *overrides.NAMES),
+        "told": TOLD,
+        "forwarded": list(headers.FORWARDED_NAMES),
+        "misspelt": [
+            name
+            for name in misspelt((*found["identity"], *overrides.NAMES))
+            if "_" not in name
+        ],
+    }
+    _warn_of_nobody(parts.config, "Envoy")
+    _print("envoy.yaml", found)
 
 
 @config.command("systemd")
@@ -185,7 +220,7 @@ def for_systemd(parts: Parts, user: str) -> None:
     _print(
         "systemd.service",
         {
-            "origins": [_described(origin) for origin in settings.origins],
+            "origins": [described(origin) for origin in settings.origins],
             "user": plain(user),
             "folder": plain(str(settings.folder)),
             "settings": plain(str(settings.path)),
@@ -199,76 +234,6 @@ def for_systemd(parts: Parts, user: str) -> None:
     )
 
 
-def _around(settings: Config, upstream: str | None, gate: str | None) -> dict[str, Any]:
-    """Return what every web server has to know."""
-    from totp_gate.app.furnishing import identity_headers
-
-    found = place_of(gate or settings.server.bind)
-    return {
-        "origins": [_described(origin) for origin in settings.origins],
-        "prefix": settings.gate.prefix,
-        "gate": found,
-        "application": _application(settings, upstream),
-        "identity": list(identity_headers(settings)),
-        "peer": "unix" if found.path else _peer(found.name),
-        "preflights": any(rule.preflight for rule in settings.rules),
-    }
-
-
-def _application(settings: Config, upstream: str | None) -> Place:
-    section = settings.upstream
-    if upstream:
-        return place_of(upstream)
-    if section is None or not section.url:
-        raise click.UsageError(
-            "The settings name no upstream.url; name the application:"
-            " --upstream http://127.0.0.1:5000"
-        )
-    destination = settings.destination()
-    host = destination.authority if destination.host == "upstream" else ""
-    return reached(destination, host)
-
-
-def _is_own(settings: Config, application: Place) -> bool:
-    """Tell whether the gate would send a request to *application* too."""
-    section = settings.upstream
-    if section is None or not section.url:
-        return False
-    return reached(settings.destination(), application.host) == application
-
-
-def _described(origin: Origin) -> dict[str, Any]:
-    return {
-        "text": origin.text,
-        "scheme": origin.scheme,
-        "host": origin.host,
-        "authority": origin.text.partition("://")[2],
-    }
-
-
-def _nginx_variable(header: str) -> str:
-    return "$http_" + header.lower().replace("-", "_")
-
-
-def _certificate(origin: Origin, file: str | None) -> tuple[str, str]:
-    """Return the files of a certificate and of its key."""
-    path = Path(plain(file or f"/etc/ssl/{origin.host}.pem"))
-    return str(path), str(path.with_suffix(".key"))
-
-
-def _listening(origin: Origin, address: str | None) -> list[str]:
-    if address is not None:
-        return [plain(address)]
-    return [str(origin.port), f"[::]:{origin.port}"]
-
-
-def _peer(name: str) -> str:
-    """Return from where a server on this machine asks the gate at *name*."""
-    if name in {"localhost", "127.0.0.1"}:
-        return "127.0.0.1"
-    return "::1" if name == "::1" else "ADDRESS"
-
-
 def _writable(settings: Config) -> Iterable[Path]:
     yield Path(str(make_url(settings.state_url).database)).parent
     yield settings.keys_file.parent
@@ -278,26 +243,15 @@ def _writable(settings: Config) -> Iterable[Path]:
         yield Path(settings.server.bind.removeprefix("unix:")).parent
 
 
-def _beginnings(names: Iterable[str]) -> list[str]:
-    """Return how other spellings of *names* begin: ``Remote_`` of ``Remote-User``."""
-    found: dict[str, None] = {}
-    for name in names:
-        for at, sign in enumerate(name):
-            if sign == "-":
-                found |= dict.fromkeys(name[:at] + each for each in _SPECIALS)
-    return list(found)
+def _refuse_sockets(found: dict[str, Any], server: str) -> None:
+    for name, key in (("--gate", "gate"), ("--upstream", "application")):
+        if found[key].path:
+            raise click.UsageError(f"{name}: {server} reaches no unix socket.")
 
 
-def _misspelt(names: Sequence[str]) -> list[str]:
-    """Return other spellings of *names*: of long names only those that are used."""
-    found = []
-    for name in names:
-        first, *words = name.split("-")
-        signs = "-" + (_SPECIALS if len(words) == 1 else "_.")
-        for marks in itertools.product(signs, repeat=len(words)):
-            pairs = zip(marks, words, strict=True)
-            found.append(first + "".join(map("".join, pairs)))
-    return [spelling for spelling in found if spelling not in names]
+def _warn_of_nobody(settings: Config, server: str) -> None:
+    if not settings.gate.trusted_proxies:
+        _warn("gate.trusted_proxies", f"is empty: list where {server} comes from")
 
 
 def _warn_of_strangers(settings: Config, peer: str, server: str) -> None:

@@ -1,4 +1,4 @@
-"""What nginx repeats: nothing whose answer could have been another."""
+"""Whatever an answer depends on: nginx keeps it apart, and Envoy asks about it."""
 
 from __future__ import annotations
 
@@ -87,8 +87,16 @@ def reads(monkeypatch):
     return made
 
 
-def test_every_header_the_gate_reads_is_part_of_the_key_or_asked_anew(tmp_path, reads):
-    gate = Installation(echo, tmp_path, RULES, gate={"trusted_proxies": [PROXY]})
+@pytest.fixture
+def gate(tmp_path):
+    made = Installation(echo, tmp_path, RULES, gate={"trusted_proxies": [PROXY]})
+    yield made
+    made.accounts.store.close()
+
+
+@pytest.fixture
+def found(gate, reads):
+    """The headers that were looked for in requests that may pass."""
     browser = gate.sign_in(gate.add_user("alice"))
     page = "https://app.example.com"
     for method, target, sent in (
@@ -111,18 +119,34 @@ def test_every_header_the_gate_reads_is_part_of_the_key_or_asked_anew(tmp_path, 
             environ_base={"REMOTE_ADDR": PROXY},
         )
         assert asked.status_code == 200
-    gate.accounts.store.close()
+    return {key for read in reads for key in read.headers}
 
-    found = {key for read in reads for key in read.headers}
+
+def printed(gate, server):
+    words = ["config", server, "--upstream", "http://127.0.0.1:5000"]
+    told = CliRunner().invoke(main, ["--config", str(gate.path), *words])
+    assert told.exit_code == 0
+    return told.stdout
+
+
+def test_every_header_the_gate_reads_is_part_of_nginxs_key_or_asked_anew(gate, found):
     assert {"HTTP_COOKIE", "HTTP_GATE_HELD", "HTTP_X_METHOD_OVERRIDE"} <= found
 
-    assert found - SET_BY_NGINX - FRAMING <= kept_apart(gate.path)
+    assert found - SET_BY_NGINX - FRAMING <= kept_apart(printed(gate, "nginx"))
 
 
-def kept_apart(settings):
+def test_envoy_asks_about_every_header_the_gate_reads_or_lets_none_in(gate, found):
+    told = printed(gate, "envoy")
+    asked = told.partition("allowed_headers:\n")[2].partition("- name:")[0]
+    names = re.findall(r"exact: (\S+)", asked) + re.findall(r"remove: \"(.+)\"", told)
+    known = {f"HTTP_{name.upper().replace('-', '_')}" for name in names}
+
+    left = {key for key in found - known if not key.startswith("HTTP_SEC_")}
+    assert left <= {"HTTP_HOST", "HTTP_TRANSFER_ENCODING"}
+
+
+def kept_apart(told):
     """Return the headers that two requests with one answer in the cache agree in."""
-    words = ["config", "nginx", "--upstream", "http://127.0.0.1:5000"]
-    told = CliRunner().invoke(main, ["--config", str(settings), *words]).stdout
     key = re.search(r'proxy_cache_key "(.*)";', told)[1]
     anew = re.search(r'map "(.*)" \$totp_gate_anew {', told)[1]
     for skipping in ("bypass", "no_cache"):
