@@ -22,6 +22,7 @@ from totp_gate.telemetry.metrics import PERMITTED
 from totp_gate.telemetry.naming import request_id
 from totp_gate.waiting import give_way, stand_in_line
 from totp_gate.web.arrival import NEVER, Caller, check_upgrade
+from totp_gate.web.described import environ_key
 from totp_gate.web.forward import ANSWER, Forward
 from totp_gate.web.held import SENT_AGAIN, Resend
 from totp_gate.web.judgement import Asked
@@ -56,9 +57,10 @@ class GateMiddleware:
         self._only_asked = app is None
         self._parts = parts
         self._clock = parts.clock
+        self._trouble = parts.trouble.answer
         self._cells = parts.meter.cells
         self._cookie_names = parts.names.all()
-        self._nobody: dict[str, Any] = {_environ_key(n): "" for n in parts.identity}
+        self._nobody: dict[str, Any] = {environ_key(n): "" for n in parts.identity}
         self._outgoing = Outgoing(self._cookie_names)
         self._nobody["totp_gate.filter_headers"] = self._outgoing.clean
         self._judgement = parts.judgement
@@ -125,8 +127,7 @@ class GateMiddleware:
             return self._keeping(asked, self._refuse(asked, against))
         if SENT_AGAIN in environ:
             asked = Asked(environ, method, caller, origin, place, query, now, live)
-            not_theirs = parts.held.sent_again(self._page_request(asked))
-            if not_theirs is not None:
+            if not_theirs := parts.held.sent_again(self._page_request(asked)):
                 self._count("refused")
                 return not_theirs
         self._dress(environ, caller, live, rest)
@@ -193,7 +194,7 @@ class GateMiddleware:
                 rule=decision.rule,
                 detail=decision.reason,
             )
-            return self._parts.trouble.answer(asked.environ, 403)
+            return self._trouble(asked.environ, 403)
         self._count("challenged")
         target = asked.place.target
         return self._parts.admission.challenge(
@@ -261,26 +262,17 @@ class GateMiddleware:
             if page == ANSWER:
                 return self._keeping(inner, answer)
             return self._forward.refuse(page, inner, answer)
+        again, held = SENT_AGAIN in inner.environ, self._parts.held
         if page == ANSWER:
             self._count("refused")
-            return self._not_by_us(inner)
-        if SENT_AGAIN in inner.environ:
-            not_theirs = self._parts.held.sent_again(self._page_request(inner))
-            if not_theirs is not None:
-                self._count("refused")
-                return self._forward.refuse(page, inner, not_theirs)
+            not_theirs = held.of_another(self._page_request(inner)) if again else None
+            return not_theirs or self._trouble(inner.environ, 403, message=NOT_BY_US)
+        if again and (not_theirs := held.sent_again(self._page_request(inner))):
+            self._count("refused")
+            return self._forward.refuse(page, inner, not_theirs)
         self._dress(inner.environ, inner.caller, inner.live, rest)
         self._cells.values[PERMITTED] += 1
         return self._forward.permit(page, inner, until=until)
-
-    def _not_by_us(self, inner: Asked) -> WSGIApplication:
-        """Return what to show to whom a web server, and not the gate, turned away."""
-        held = self._parts.held
-        if SENT_AGAIN in inner.environ:
-            not_theirs = held.of_another(self._page_request(inner))
-            if not_theirs is not None:
-                return not_theirs
-        return self._parts.trouble.answer(inner.environ, 403, message=NOT_BY_US)
 
     def _shut(
         self, environ: WSGIEnvironment, status: int, *, retry_after: int | None = None
@@ -292,33 +284,30 @@ class GateMiddleware:
             status = 403
         elif status == 400 and environ["REQUEST_METHOD"] in NEVER:
             status, allow = 405, _ALLOW  # what CONNECT asks for is no path
-        return self._parts.trouble.answer(
-            environ, status, retry_after=retry_after, allow=allow
-        )
+        return self._trouble(environ, status, retry_after=retry_after, allow=allow)
 
     def _misled(
         self, asked: Asked, page: str, *, known_host: bool
     ) -> WSGIApplication | None:
         """Return the answer to what is asked in no way, or for nothing, of ours."""
-        parts = self._parts
-        path = asked.place.target.path
+        path, prefix = asked.place.target.path, self._parts.prefix
         if asked.method in NEVER:
-            return parts.trouble.answer(asked.environ, 405, allow=_ALLOW)
+            return self._trouble(asked.environ, 405, allow=_ALLOW)
         if path == "*":
             return None
         if not known_host and not (asked.place.own and page in _STATUS):
-            return parts.trouble.answer(asked.environ, 400, message=UNKNOWN_HOST)
-        if path != parts.prefix and not path.startswith(parts.prefix + "/"):
+            return self._trouble(asked.environ, 400, message=UNKNOWN_HOST)
+        if path != prefix and not path.startswith(prefix + "/"):
             if self._only_asked:
                 return self._nothing
-            return parts.trouble.answer(asked.environ, 404, home_url="/")
+            return self._trouble(asked.environ, 404, home_url="/")
         return None
 
     def _nothing(
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Answer where an application would be, and is none."""
-        answer = self._parts.trouble.answer(environ, 404, message=ONLY_ASKED)
+        answer = self._trouble(environ, 404, message=ONLY_ASKED)
         return answer(environ, start_response)
 
     def _page_request(self, asked: Asked) -> PageRequest:
@@ -348,11 +337,5 @@ class GateMiddleware:
             return self._parts.admission.to_https(
                 asked.origin, raw=target.raw, query=asked.query
             )
-        message = IN_THE_CLEAR[caller.doubt]
-        return self._parts.trouble.answer(
-            asked.environ, 403, title="Only over https", message=message
-        )
-
-
-def _environ_key(name: str) -> str:
-    return "HTTP_" + name.upper().replace("-", "_")
+        title, message = "Only over https", IN_THE_CLEAR[caller.doubt]
+        return self._trouble(asked.environ, 403, title=title, message=message)

@@ -173,7 +173,7 @@ def test_check_warns_of_rules_that_decide_nothing_or_too_much(ruled: Terminal):
     result = ruled.run("check")
 
     assert result.exit_code == 0
-    assert "warning: rules.late: is never reached: 'health' decides" in result.stderr
+    assert "rules.late: decides only other spellings: 'health' comes" in result.stderr
     assert "and says public instead" in result.stderr
     assert "warning: rules.all: lets everybody in everywhere" in result.stderr
     assert "rules: 7" in result.stdout

@@ -33,8 +33,10 @@ class Office:
     def contains(self, address):
         return bool(address) and ip_address(address) in ip_network("10.0.0.0/8")
 
-    def includes(self, other):
+    def __eq__(self, other):
         return isinstance(other, Office)
+
+    __hash__ = None
 
 
 def ask(path="/", *, method="GET", host="app.example.com", **more):

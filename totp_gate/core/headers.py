@@ -130,14 +130,6 @@ class Networks:
                 self._known[address] = known
         return known
 
-    def includes(self, other: Networks) -> bool:
-        """Tell whether every address in *other* lies in one of these networks."""
-        if other._unix and not self._unix:
-            return False
-        return all(
-            any(_within(n, mine) for mine in self._networks) for n in other._networks
-        )
-
     def _look_up(self, address: str) -> bool:
         if address == "unix":
             return self._unix
@@ -340,18 +332,7 @@ def plain(text: str, limit: int = 256) -> str:
     return _UNPRINTABLE.sub("?", text)
 
 
-_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-def _within(inner: _Network, outer: _Network) -> bool:
-    return (
-        inner.version == outer.version
-        and inner.prefixlen >= outer.prefixlen
-        and inner.network_address in outer
-    )
-
-
-def _network(text: str) -> _Network:
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     try:
         network = ipaddress.ip_network(text.strip())
     except ValueError as error:

@@ -182,9 +182,7 @@ def _meets(other: Rule, mine: Rule) -> bool:
 
 def _asks_no_more(mine: Rule, other: Rule) -> bool:
     """Tell whether whoever meets what *other* demands meets what *mine* does."""
-    if mine.networks is not None and (
-        other.networks is None or not mine.networks.includes(other.networks)
-    ):
+    if mine.networks is not None and mine.networks != other.networks:
         return False
     if not (mine.users or mine.groups):
         return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 from urllib.parse import parse_qsl, quote, unquote
 
 from totp_gate.core.policy.patterns import LONGEST_PATH, compile_pattern
@@ -22,14 +22,13 @@ _ESCAPES = re.compile(r"(?:%[0-9A-F]{2})+")
 
 
 class Addresses(Protocol):
-    """Networks, of which a rule needs to know only what lies inside."""
+    """Networks, of which a rule needs to know only what lies inside.
+
+    Those that are equal hold the same addresses.
+    """
 
     def contains(self, address: str) -> bool:
         """Tell whether *address* lies in one of the networks."""
-        ...
-
-    def includes(self, other: Any) -> bool:
-        """Tell whether every address in *other* surely lies in these."""
         ...
 
 
