@@ -24,7 +24,7 @@ from totp_gate.web.pages import Pages
 pages = Pages(site="Example", prefix="/_gate")
 page = pages.render("signed_out.html", login_url="/_gate/login")
 print(totp_gate.__file__)
-print(len(pages.asset("gate.css")[0]))
+print(len(pages.asset("gate.css").octets))
 print(page.get_data(as_text=True))
 """
 

@@ -364,6 +364,10 @@ def without(name):
             401,
             id="a body of unknown length",
         ),
+        *(
+            pytest.param("/api/x", "OPTIONS", {**PREFLIGHT, name: "POST"}, 401, id=name)
+            for name in ("X-HTTP-Method-Override", "X.HTTP_Method", "x-method-override")
+        ),
         pytest.param(
             "/api/x",
             "OPTIONS",

@@ -104,28 +104,34 @@ class Connection:
         Raises:
             NotTaken: the connection broke, or an answer waits while nothing is taken.
             Silent: nothing was taken for ``read_timeout``.
+            AnswerCut: *pause* raised it.
         """
         try:
-            sent = self.sock.send(octets)
+            sent = self._send_now(octets)
             if sent < len(octets):
                 self._send_rest(memoryview(octets)[sent:], pause)
-        except TimeoutError:
-            self._send_rest(memoryview(octets), pause)
+        except AnswerCut:
+            raise
         except OSError as error:
             raise NotTaken(str(error)) from error
+
+    def _send_now(self, octets: bytes | memoryview) -> int:
+        try:
+            return self.sock.send(octets)
+        except TimeoutError:
+            return 0
 
     def _send_rest(self, rest: memoryview, pause: Pause) -> None:
         waited = 0.0
         while rest:
-            try:
-                rest = rest[self.sock.send(rest) :]
-                waited = 0.0
-            except TimeoutError:
+            sent = self._send_now(rest)
+            rest = rest[sent:]
+            waited = 0.0 if sent else waited + self._slice
+            if not sent:
                 pause()
                 self._look_for_answer()
-                waited += self._slice
                 if waited >= self._read_timeout:
-                    raise Silent(f"nothing was taken for {waited:g} s") from None
+                    raise Silent(f"nothing was taken for {waited:g} s")
 
     def _look_for_answer(self) -> None:
         try:

@@ -237,6 +237,8 @@ def has_body(environ: WSGIEnvironment) -> bool:
 def _is_preflight(method: str, environ: WSGIEnvironment) -> bool:
     """Tell whether a browser asks what it may send, and nothing else: without a body.
 
+    What overrides the method is not asked for so: who reads it would run that method.
+
     Source:
         Fetch (WHATWG), CORS-preflight fetch.
     """
@@ -246,6 +248,7 @@ def _is_preflight(method: str, environ: WSGIEnvironment) -> bool:
         and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
         and "HTTP_UPGRADE" not in environ
         and not has_body(environ)
+        and not any(key in environ for key in overrides.KEYS)
     )
 
 
