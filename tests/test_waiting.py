@@ -118,15 +118,15 @@ print(line(0, 1, 2, 3, 4) == [5])
 """
 
 FORKED = """
-import os
+import os, gevent.os
 gevent.spawn(stand_in_line)
 gevent.sleep(0)  # it has the place
-child = os.fork()
+child = gevent.os.fork()
 if not child:
     with gevent.Timeout(5):
         stand_in_line()
         os._exit(0)
-print(os.waitpid(child, 0)[1] == 0)
+print(monkey.get_original("os", "waitpid")(child, 0)[1] == 0)
 """
 
 ALONE = """

@@ -48,7 +48,8 @@ def is_large(environ: WSGIEnvironment) -> bool:
     length = environ.get("CONTENT_LENGTH")
     if not length:
         return False
-    return not length.isdigit() or len(length) > 9 or int(length) > FORGETTABLE
+    known = length.isascii() and length.isdigit() and len(length) < 10
+    return not known or int(length) > FORGETTABLE
 
 
 def _closer(start_response: Any) -> Callable[[], object] | None:

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 from totp_gate.accounts.live import Live
 from totp_gate.closing import close_after, is_large, may_close
 from totp_gate.core import cookies
+from totp_gate.core.headers import environ_key
 from totp_gate.errors import BadRequest, GateError
 from totp_gate.model import Challenge, Level, Refuse
 from totp_gate.telemetry.metrics import PERMITTED
 from totp_gate.telemetry.naming import request_id
 from totp_gate.waiting import give_way, stand_in_line
 from totp_gate.web.arrival import NEVER, Caller, check_upgrade
-from totp_gate.web.described import environ_key
 from totp_gate.web.forward import ANSWER, Forward
 from totp_gate.web.held import SENT_AGAIN, Resend
 from totp_gate.web.judgement import Asked

@@ -35,9 +35,9 @@ def confirm(page, code):
 
 def keep_recovery_codes(page):
     """Return the codes for the day the phone is lost, and go on."""
-    expect(page.get_by_role("heading")).to_have_text("Keep your recovery codes")
+    expect(page.get_by_role("heading")).to_have_text("Save your recovery codes")
     codes = page.locator(".codes code").all_inner_texts()
-    page.get_by_text("I have kept them").click()
+    page.get_by_text("I have saved them").click()
     return codes
 
 

@@ -110,7 +110,7 @@ def test_enrollment_looks_right(house, look):
         page.get_by_label("6-digit code").fill(code)
         page.get_by_role("button", name="Connect").click()
         take(picture)
-    expect(page.get_by_role("heading")).to_have_text("Keep your recovery codes")
+    expect(page.get_by_role("heading")).to_have_text("Save your recovery codes")
 
 
 def test_further_authenticators_look_right(house, look):
@@ -162,7 +162,7 @@ def test_a_sign_in_with_few_recovery_codes_looks_right(house, look):
         )
         take(f"code-{left}-left")
     enter_code(page, house.installation.code(eve))
-    expect(page.get_by_role("heading")).to_have_text("Keep your recovery codes")
+    expect(page.get_by_role("heading")).to_have_text("Save your recovery codes")
 
 
 def test_news_in_a_trusted_browser_look_right(house, look, profile):
@@ -197,7 +197,7 @@ def test_printed_recovery_codes_stand_apart(house, profile, screenshots, width):
     page.goto(house.origin)
     enter_password(page, eve.name, eve.password)
     enter_code(page, house.installation.code(eve))
-    expect(page.get_by_role("heading")).to_have_text("Keep your recovery codes")
+    expect(page.get_by_role("heading")).to_have_text("Save your recovery codes")
 
     page.emulate_media(media="print")
     page.screenshot(path=screenshots / f"recovery-codes-paper-{width}.png")

@@ -11,6 +11,7 @@ from tests.config.conftest import GOOD_HASH, GOOD_SECRET
 from totp_gate.config import load_config
 from totp_gate.config.users import EXAMPLE_HASH
 from totp_gate.errors import ConfigError
+from totp_gate.testing import write_settings
 
 GATE = '[gate]\norigin = "https://app.example.com"\n'
 URL = GATE + '[upstream]\nurl = "http://127.0.0.1:5000"\n'
@@ -355,3 +356,15 @@ def test_keys_of_another_user_are_refused(files, monkeypatch):
 
     assert key == "gate.keys_file"
     assert "chown 54321" in reason
+
+
+def test_a_theme_is_no_whole_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr("totp_gate.config.fields.MOST_FILES", 3)
+    theme = tmp_path / "theme"
+    theme.mkdir(mode=0o755)
+    for number in range(4):
+        (theme / f"{number}.html").write_text("")
+
+    path = write_settings(tmp_path, gate={"theme": "theme"})
+    with pytest.raises(ConfigError, match="holds too much to be one of ours"):
+        load_config(path)

@@ -80,7 +80,7 @@ def test_signing_in_leads_to_what_was_kept(installation, alice, late):
     answer = submit(late, answer.headers["Location"], code=code)
 
     assert answer.headers["Location"] == "/_gate/held?next=/reports"
-    assert press(late, "Drop it").headers["Location"].startswith("/_gate/held")
+    assert press(late, "Discard it").headers["Location"].startswith("/_gate/held")
     assert echo.calls == 0
 
 
@@ -88,7 +88,7 @@ def test_what_is_dropped_is_gone(installation, alice, late):
     send(late)
     installation.sign_in(alice, late)
 
-    press(late, "Drop it")
+    press(late, "Discard it")
 
     assert late.get("/_gate/held").status_code == 303
     assert echo.calls == 0
@@ -327,7 +327,7 @@ def test_a_poll_takes_no_place_from_what_somebody_typed(installation, alice, lat
     seen = ""
     for _ in range(3):
         seen += late.get("/_gate/held").text
-        press(late, "Drop it")
+        press(late, "Discard it")
     assert "a long comment" in seen
     assert late.get("/_gate/held").headers["Location"] == "/"
 

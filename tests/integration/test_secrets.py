@@ -16,7 +16,7 @@ from tests.visitor import Answer
 from totp_gate.telemetry.inventory import told_events
 
 #: Writes down all that a program can learn: its input, arguments and environment.
-HOOK = f"""#!{sys.executable}
+HOOK = """
 import json, os, sys
 told = dict(line=sys.stdin.read(), args=sys.argv, environment=dict(os.environ))
 with open("told", "a") as file:
@@ -52,10 +52,10 @@ def lives(tmp_path_factory):
     folder = tmp_path_factory.mktemp("house")
     hook = folder / "hook"
     hook.write_text(HOOK.replace('"told"', repr(str(folder / "told"))))
-    hook.chmod(0o700)
+    hook.chmod(0o600)
     events = [*told_events(), "sign-in.password", "token.refused", "form-refused"]
     settings = (
-        f"[audit]\nfile = 'audit.log'\ncommand = ['{hook}']\n"
+        f"[audit]\nfile = 'audit.log'\ncommand = ['{sys.executable}', '{hook}']\n"
         f"command_events = {events}\n{RULES}"
     )
     port = free_port()

@@ -319,7 +319,7 @@ def test_a_link_that_sets_a_password_ends_older_sessions(installation, alice, br
 
 def news_of(house, browser):
     text = browser.get("/_gate/account").text
-    found = re.search(r"Since you signed in before: [^<]*", text)
+    found = re.search(r"Since your last sign-in: [^<]*", text)
     return found[0] if found else ""
 
 

@@ -145,7 +145,7 @@ class TestTheEnd:
         status, text, headers, _ = ends[0]
         assert status == 429
         assert "waiting does not help" in text
-        assert "ask whoever looks after" in text
+        assert "ask the administrator" in text
         assert "Try again in" not in text
         assert "Retry-After" not in dict(headers)
 

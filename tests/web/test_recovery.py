@@ -267,7 +267,7 @@ class TestSigningIn:
         installation.accounts.store.replace_recovery("alice", [], 0)
         shown = browser.get(CODE).text
         assert RECOVERY not in shown
-        assert "You have no recovery code. Ask whoever" in shown
+        assert "You have no recovery code. Ask the administrator" in shown
 
         installation.accounts.recovery.renew("alice", now=installation.clock())
 
@@ -289,7 +289,7 @@ class TestAFreshSet:
     def test_the_way_on_is_the_account_page(self, installation, browser, codes):
         press(browser, ACCOUNT, NEW_CODES)
 
-        assert f'href="{ACCOUNT}">I have kept them' in browser.get(CODES).text
+        assert f'href="{ACCOUNT}">I have saved them' in browser.get(CODES).text
 
     def test_it_needs_everything_proven_lately(self, installation, browser, codes):
         installation.clock.tick(600)

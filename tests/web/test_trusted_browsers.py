@@ -234,7 +234,10 @@ class TestACopy:
 
         assert not comes_again(house, browser, alice)
 
-        assert "a copy of a trusted browser was found out" in browser.get(CODE).text
+        assert (
+            "a copied cookie of a trusted browser was detected"
+            in browser.get(CODE).text
+        )
 
     def test_a_thief_who_comes_first_is_found_out_by_the_owner(
         self, house, alice, browser

@@ -264,7 +264,7 @@ IN = "sign-in.code"
         pytest.param(["!enrollment", IN], None, id="an enrollment that failed"),
         pytest.param(
             ["!browser.replayed", IN],
-            "a copy of a trusted browser was found out",
+            "a copied cookie of a trusted browser was detected",
             id="a copy",
         ),
         pytest.param(
@@ -297,7 +297,7 @@ IN = "sign-in.code"
 def test_who_is_half_way_in_hears_what_happened_since(events, said):
     news = words.news(happened(*events), signed_in=False)
 
-    assert news == (said and f"Since you signed in before: {said}.")
+    assert news == (said and f"Since your last sign-in: {said}.")
 
 
 @pytest.mark.parametrize(
@@ -322,7 +322,7 @@ def test_who_is_half_way_in_hears_what_happened_since(events, said):
 def test_who_is_in_hears_what_happened_in_between(events, said):
     news = words.news(happened(*events), signed_in=True)
 
-    assert news == (said and f"Since you signed in before: {said}.")
+    assert news == (said and f"Since your last sign-in: {said}.")
 
 
 @pytest.mark.parametrize("signed_in", [True, False])
@@ -338,6 +338,6 @@ def test_news_are_one_sentence():
     )
 
     assert news == (
-        "Since you signed in before: a wrong code was typed once after the right "
+        "Since your last sign-in: a wrong code was typed once after the right "
         "password; your password was changed; an authenticator was connected."
     )

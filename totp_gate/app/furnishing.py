@@ -9,7 +9,7 @@ from totp_gate.accounts.live import LiveSessions
 from totp_gate.app.accounts import Accounts
 from totp_gate.config import Config
 from totp_gate.core.assertion import Signer
-from totp_gate.core.headers import Networks, plain
+from totp_gate.core.headers import Networks, environ_key, plain
 from totp_gate.core.policy import Policy
 from totp_gate.model import Identity, Session, User
 from totp_gate.web.account import AccountPages
@@ -283,7 +283,7 @@ class _Identity:
     def __init__(self, config: Config) -> None:
         self.headers = identity_headers(config)
         named = self.headers[:4]
-        self._keys = ["HTTP_" + name.upper().replace("-", "_") for name in named]
+        self._keys = [environ_key(name) for name in named]
 
     def dress(self, session: Session, user: User) -> dict[str, object]:
         """Return the environ entries of a request of *session*."""

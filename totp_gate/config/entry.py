@@ -119,7 +119,7 @@ class GateSection(Section):
     def _read_state(cls, value: str, info: ValidationInfo) -> str:
         name = value.removeprefix(_SQLITE)
         if not value.startswith(_SQLITE) or name in ("", ":memory:"):
-            raise ValueError("is no place for the state: write sqlite:///gate.db")
+            raise ValueError("is no SQLite file: write sqlite:///gate.db")
         path = folder(info) / name
         if "?" in str(path) or "\0" in name:
             raise ValueError("can have no parameters and no ? in it: leave them out")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -25,6 +25,9 @@ Read = TypeVar("Read")
 
 LONGEST_SECRET = 4096
 """Octets of a file with one secret."""
+
+MOST_FILES = 1000
+"""Files and folders in a folder that is looked at whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,9 @@ def as_folder(value: object, info: ValidationInfo) -> str:
     path = folder(info) / value
     if not stat.S_ISDIR(_found(path).st_mode):
         raise ValueError(f"{path} is no folder: name one")
-    for each in (path, *path.rglob("*")):
+    for number, each in enumerate(_all_of(path)):
+        if number > MOST_FILES:
+            raise ValueError(f"{path} holds too much to be one of ours: name another")
         _refuse_meddled(each)
     return str(path)
 
@@ -169,6 +174,16 @@ def as_secret(value: object, info: ValidationInfo) -> str:
     if not text or len(octets) > LONGEST_SECRET:
         raise ValueError(f"{name} does not hold one secret: write just it into it")
     return text
+
+
+def _all_of(path: Path) -> Iterator[Path]:
+    """Return the folder and all in it; what is gone meanwhile can harm nobody."""
+    yield path
+    for where, folders, files in os.walk(path):
+        for name in (*folders, *files):
+            found = Path(where, name)
+            if found.exists():
+                yield found
 
 
 def _found(path: Path) -> os.stat_result:

@@ -14,7 +14,7 @@ from totp_gate.config.base import Complaint, Section, complaint, folder, setting
 from totp_gate.config.durations import Duration
 from totp_gate.config.fields import TextFile, Whole
 from totp_gate.core import otp, throttle
-from totp_gate.core.headers import is_forwarded_key
+from totp_gate.core.headers import environ_key, is_forwarded_key
 from totp_gate.core.urls import clean_host, split_port
 from totp_gate.errors import ConfigError
 from totp_gate.users.breached import BreachedPasswords
@@ -183,7 +183,7 @@ class IdentitySection(Section):
                 " between them, as Remote-User (servers rewrite or drop the rest)"
             )
         low = value.lower()
-        forwarded = is_forwarded_key("HTTP_" + value.upper().replace("-", "_"))
+        forwarded = is_forwarded_key(environ_key(value))
         if low in _FORWARDED_IDENTITY:
             return value
         if low in _TAKEN or low.startswith(_TAKEN_FAMILIES) or forwarded:

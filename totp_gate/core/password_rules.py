@@ -84,7 +84,7 @@ def judge(
         return [too_long]
     reasons = []
     if any(unicodedata.category(each) in ("Cc", "Cs") for each in text):
-        reasons.append("Leave out control characters such as the tabulator.")
+        reasons.append("Leave out control characters such as tabs.")
     if len(text) < requirements.min_length:
         reasons.append(f"Use at least {requirements.min_length} characters.")
     if text.casefold() in _common():

@@ -11,6 +11,8 @@ import re
 from collections.abc import Collection
 from enum import Enum
 
+from totp_gate.core.headers import environ_key
+
 #: Fields of one hop (RFC 9110 section 7.6.1, RFC 7540 section 3.2.1, and custom).
 HOP_BY_HOP = frozenset(
     (
@@ -61,11 +63,6 @@ def _request_name(key: str) -> str:
     return f"{lower.title()}: "
 
 
-def environ_key(name: str) -> str:
-    """Return the environ key of the header *name*."""
-    return f"HTTP_{name.strip().upper().replace('-', '_')}"
-
-
 def listed_in(connection: str, *, own: Collection[str]) -> set[str]:
     """Return the environ keys that a Connection field takes away.
 
@@ -76,7 +73,7 @@ def listed_in(connection: str, *, own: Collection[str]) -> set[str]:
     Source:
         RFC 9110 section 7.6.1.
     """
-    return {environ_key(token) for token in connection.split(",")} - set(own)
+    return {environ_key(token.strip()) for token in connection.split(",")} - set(own)
 
 
 class Kind(Enum):

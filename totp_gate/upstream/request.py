@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from totp_gate.core.headers import is_chunked
+from totp_gate.core.headers import environ_key, is_chunked
 from totp_gate.errors import BadRequest
 from totp_gate.upstream import fields
 from totp_gate.upstream.destination import Destination
@@ -80,7 +80,7 @@ class RequestWriter:
         self._pseudonym = pseudonym
         self._via = re.compile(rf"\s{re.escape(pseudonym)}(?=[\s,]|$)", re.IGNORECASE)
         self._own = frozenset(
-            fields.environ_key(name) for name in (*OWN_HEADERS, *own_headers)
+            environ_key(name) for name in (*OWN_HEADERS, *own_headers)
         )
         self._names = fields.RequestNames()
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
+from totp_gate.core.headers import environ_key
 from totp_gate.core.urls import Origin
 from totp_gate.web.arrival import TOLD
 from totp_gate.web.judgement import has_body
@@ -137,11 +138,6 @@ def forget_body(inner: WSGIEnvironment, *, asked_alike: bool) -> None:
     inner["CONTENT_LENGTH"] = "0" if none else ""
     if not none:
         inner["HTTP_TRANSFER_ENCODING"] = "chunked"
-
-
-def environ_key(name: str) -> str:
-    """Return the environ key of the header *name*."""
-    return "HTTP_" + name.upper().replace("-", "_")
 
 
 def _whole(told: Mapping[str, str], *, without: Iterable[str]) -> None:

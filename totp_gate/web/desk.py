@@ -20,7 +20,7 @@ from totp_gate.web.request import CookieNames, PageRequest
 from totp_gate.web.trouble import Trouble
 from totp_gate.web.words import Told
 
-DOCUMENT_ELSEWHERE = "This form was not sent from its own page, so nothing was done."
+DOCUMENT_ELSEWHERE = "This form was sent from another site, so nothing was done."
 DONE = "/done"
 """The page that ends a sign-in in a window of its own."""
 
@@ -39,8 +39,8 @@ HAND_BACK = "/hand-back"
 _NO_MORE = "Too many attempts"
 _KNOWN_ONLY = (
     "There were too many failed attempts in a row, so waiting does not help any more. "
-    "Use a browser in which you have signed in before, or ask whoever looks after this "
-    "place to unlock it."
+    "Use a browser in which you have signed in before, or ask the administrator to "
+    "unlock your account."
 )
 FORM_TOO_OLD = (
     "This page was open for too long, or cookies are blocked. Nothing was done; please "

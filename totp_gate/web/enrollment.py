@@ -24,11 +24,11 @@ from totp_gate.web.request import PageRequest
 
 _OVER = "This does not work any more"
 _NO_CODE = (
-    "That code does not fit. Check that the app shows the account you just added and "
+    "That code is not right. Check that the app shows the account you just added and "
     "that the clock of your device is right."
 )
 _NO_COUNT = (
-    "That code does not fit. Check that it is of the account you just added, and make "
+    "That code is not right. Check that it is of the account you just added, and make "
     "the next one."
 )
 

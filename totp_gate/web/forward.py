@@ -32,6 +32,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NoReturn
 
+from totp_gate.core.headers import environ_key
 from totp_gate.errors import BadRequest
 from totp_gate.telemetry.audit import Audit
 from totp_gate.web.admit import AUTHENTICATE
@@ -42,7 +43,6 @@ from totp_gate.web.described import (
     as_envoy,
     as_forward,
     as_nginx,
-    environ_key,
     environ_of,
     forget_body,
 )

@@ -18,7 +18,7 @@ from totp_gate.web.desk import HAND_BACK, Desk
 from totp_gate.web.pages import Answer
 from totp_gate.web.request import PageRequest
 
-_NO_WAY = "This page is part of signing in, and only its own way leads to it."
+_NO_WAY = "This page is part of signing in and cannot be opened directly."
 
 
 class HandBack:

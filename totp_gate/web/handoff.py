@@ -39,8 +39,8 @@ _NOT_ARRIVED = (
     "Your sign-in could not be carried over from {home}: it took too long, was used "
     "before, or began in another browser. Open the page again, or sign in here."
 )
-_NO_VISIT = "This page is part of signing in, and only a visit opens it."
-_NO_ASK = "This address is no question of any host of this gate. Open the page again."
+_NO_VISIT = "This page is part of signing in and cannot be opened directly."
+_NO_ASK = "This link was not made by this gate. Open the page again."
 
 
 class HandOffPages:

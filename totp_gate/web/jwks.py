@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from totp_gate.accounts.live import Live
 from totp_gate.core.assertion import Claims, Signer
+from totp_gate.core.headers import environ_key
 from totp_gate.core.urls import Origin
 from totp_gate.model import Level, Session
 from totp_gate.web.desk import Desk
@@ -34,7 +35,7 @@ class Assertions:
         self, signer: Signer, *, header: str, issuer: str, clock: Callable[[], float]
     ) -> None:
         self._signer = signer
-        self._key = "HTTP_" + header.upper().replace("-", "_")
+        self._key = environ_key(header)
         self._issuer = issuer
         self._clock = clock
 

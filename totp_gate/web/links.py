@@ -15,7 +15,7 @@ from totp_gate.web.prelogin import PreLogin
 from totp_gate.web.request import PageRequest
 
 DEAD = "This link was used already, or it has expired"
-DEAD_LINK = "Ask whoever looks after this place for a new one."
+DEAD_LINK = "Ask the administrator for a new one."
 
 
 class LinkPages:

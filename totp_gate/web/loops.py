@@ -26,8 +26,12 @@ _OTHER_HOST = (
     "The page you go to is on another host, or under another name of this one, and "
     "your sign-in counts only here."
 )
-_CLOCK = "The clock of this server or of your device is wrong, so cookies end at once."
-_APPLICATION = "The application itself sends you back to sign-in, though you are."
+_CLOCK = (
+    "The clock of this server or of your device is wrong, so cookies expire at once."
+)
+_APPLICATION = (
+    "The application itself sends you back to sign in, although you are signed in."
+)
 
 
 class Loops:

@@ -14,7 +14,7 @@ from totp_gate.core import headers
 from totp_gate.errors import BadRequest
 
 NAMES = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
-KEYS = tuple("HTTP_" + name.upper().replace("-", "_") for name in NAMES)
+KEYS = tuple(map(headers.environ_key, NAMES))
 """The usual environ keys of `NAMES`."""
 
 _METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

@@ -28,7 +28,7 @@ _WHAT = (
 _DIFFERENT = "The two new passwords are not the same. Please type them again."
 _WRONG = "That did not match. Check the password, and wait for the next code."
 _ELSEWHERE = (
-    "Your password is kept in the settings of this place. Ask whoever looks after it."
+    "Your password is set in the settings of this server. Ask its administrator."
 )
 
 

@@ -42,10 +42,10 @@ IN_THE_CLEAR = {
 }
 """What is said of an https page in the clear, by ``Caller.doubt``."""
 _WORDS = {
-    400: ("That request makes no sense", "If you typed the address, check it."),
+    400: ("The request could not be understood", "If you typed the address, check it."),
     403: ("Not allowed", "You may not open this page."),
     404: ("Nothing here", "There is no page at this address."),
-    405: ("Not like this", "This page cannot be used in that way."),
+    405: ("This does not work here", "This page cannot be used in that way."),
     408: ("That took too long", "What was sent did not arrive in time. Try again."),
     413: ("Too much at once", "What was sent is larger than this page accepts."),
     414: ("The address is too long", "Shorten it and try again."),
@@ -54,7 +54,7 @@ _WORDS = {
         "Please wait a little",
         "There were too many attempts. Wait, then try again.",
     ),
-    500: ("Something broke", "It was written down. Please try again."),
+    500: ("Something broke", "The error was logged. Please try again."),
     501: ("Not possible here", "This server cannot do what was asked."),
     502: ("The application does not answer", "Please try again in a moment."),
     503: ("Closed for the moment", "The gate cannot check who you are just now."),

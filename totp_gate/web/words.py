@@ -35,7 +35,7 @@ DONE = {
         "The authenticator is connected to the account of that link. To sign in with "
         "it, sign out here first."
     ),
-    "confirmed": Told("It is you. Now press the button again."),
+    "confirmed": Told("Confirmed. Now press the button again."),
     "password": Told("Your password is changed. Your other sessions have ended."),
     "renamed": Told("The authenticator has its new name."),
     "no-name": Told("An authenticator needs a name. It keeps the one it has.", "error"),
@@ -48,7 +48,7 @@ DONE = {
     "others-ended": Told("All your other sessions have ended."),
     "forgotten": Told("That browser will be asked for a code again."),
     "revoked": Told("The app token is revoked."),
-    "gone": Told("There is no such thing any more. Nothing was done.", "error"),
+    "gone": Told("That no longer exists. Nothing was changed.", "error"),
 }
 """What a page says after a form that led to it."""
 
@@ -75,10 +75,13 @@ _SAID = {
     ("sign-in.code", "failure"): "A wrong code was typed after the right password",
     ("sign-in.recovery", "success"): "Signed in with a recovery code",
     ("sign-in.recovery", "failure"): "A wrong recovery code was typed",
-    ("password.passed", "success"): "Signed in by the password alone",
+    ("password.passed", "success"): "Signed in with the password alone",
     ("browser.passed", "success"): "Signed in from a trusted browser",
-    ("browser.replayed", "failure"): "A copy of a trusted browser was found out",
-    ("clock-off", "failure"): "A code came from a clock that is off",
+    (
+        "browser.replayed",
+        "failure",
+    ): "A copied cookie of a trusted browser was detected",
+    ("clock-off", "failure"): "A code was refused: the clock of the device is off",
     ("password-changed", "success"): "The password was changed",
     ("enrollment", "success"): "An authenticator was connected",
     ("enrollment", "failure"): "An authenticator could not be connected",
@@ -87,10 +90,10 @@ _SAID = {
     ("recovery-renewed", "success"): "New recovery codes were made",
     ("browser-forgotten", "success"): "A trusted browser was forgotten",
     ("session-ended", "success"): "A session was ended from this page",
-    ("account-locked", "failure"): "After too many failures, closed to new browsers",
-    ("proof.password", "failure"): "A wrong password was typed on the account page",
-    ("proof.code", "failure"): "A wrong code was typed on the account page",
-    ("proof.code", "success"): "Everything was proven once more",
+    ("account-locked", "failure"): "Closed to new browsers after too many failures",
+    ("proof.password", "failure"): "Somebody signed in typed a wrong password",
+    ("proof.code", "failure"): "Somebody signed in typed a wrong code",
+    ("proof.code", "success"): "A code was confirmed again",
     ("sign-out", "success"): "Signed out",
     ("token-made", "success"): "An app token was made",
     ("token-revoked", "success"): "An app token was revoked",
@@ -98,11 +101,11 @@ _SAID = {
     ("user-changed", "success"): "An administrator changed groups, name or address",
     ("user-disabled", "success"): "An administrator closed the account",
     ("user-enabled", "success"): "An administrator opened the account again",
-    ("user-unlocked", "success"): "An administrator forgave failed attempts",
-    ("link-made", "success"): "An administrator made a link to enroll by",
-    ("link-withdrawn", "success"): "An administrator withdrew a link to enroll by",
+    ("user-unlocked", "success"): "An administrator cleared failed attempts",
+    ("link-made", "success"): "An administrator created an enrollment link",
+    ("link-withdrawn", "success"): "An administrator withdrew an enrollment link",
     ("password-set", "success"): "An administrator set the password",
-    ("password-reset", "success"): "An administrator made the password void",
+    ("password-reset", "success"): "An administrator reset the password",
     ("second-factor-reset", "success"): "An administrator removed authenticators",
     ("sessions-revoked", "success"): "An administrator ended sessions",
 }
@@ -113,11 +116,11 @@ _CHANGES = {
     "recovery-renewed": "new recovery codes were made",
     "authenticator-removed": "an authenticator was removed",
     "sign-in.recovery": "a recovery code was used",
-    "browser.replayed": "a copy of a trusted browser was found out",
+    "browser.replayed": "a copied cookie of a trusted browser was detected",
     "account-locked": "after too many failures your account was closed to new browsers",
-    "link-made": "an administrator made a link to enroll by",
+    "link-made": "an administrator created an enrollment link",
     "password-set": "an administrator set your password",
-    "password-reset": "an administrator made your password void",
+    "password-reset": "an administrator reset your password",
     "second-factor-reset": "an administrator removed your authenticators",
 }
 _BY_STRANGERS = {"browser.replayed", "account-locked"}
@@ -281,7 +284,7 @@ def news(events: Sequence[Event], *, signed_in: bool) -> str | None:
         said.insert(0, f"a wrong code was typed {often} after the right password")
     if not said:
         return None
-    return "Since you signed in before: " + "; ".join(dict.fromkeys(said)) + "."
+    return "Since your last sign-in: " + "; ".join(dict.fromkeys(said)) + "."
 
 
 def _is_password(one: Event) -> bool:

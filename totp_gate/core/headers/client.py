@@ -1,89 +1,15 @@
-"""What a request header may be believed, and who the client is.
+"""Who the client is, behind proxies that may be believed.
 
-Strategy: a header counts only from whom it may come. Names that mean the same to some
-server behind the gate (``Remote-User``, ``Remote_User``, ``Remote.User``) are one name;
-all spellings are written out at start, so that a request is found clean by one
-`frozenset.isdisjoint`. Forwarded headers count only if the peer of the socket is a
-trusted proxy, and of a list only what a trusted proxy has appended.
+Forwarded headers count only if the peer of the socket is a trusted proxy, and of a list
+only what a trusted proxy has appended.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import itertools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import lru_cache
-
-_SPECIALS = "_!#$%&'*+-.^`|~"
-_FEW_SPECIALS = "_-."
-_FOLD = str.maketrans(dict.fromkeys(_SPECIALS, "_"))
-
-_FORWARDED = """
-    For Proto Protocol Scheme Ssl Https Host Port Prefix Path Context Uri Url Method
-    Server By User Email Groups Preferred-Username Access-Token Client-Cert
-    Tls-Client-Cert
-"""
-_ORIGINAL = "Url Uri Method Host For Proto Forwarded-For"
-
-FORWARDED_NAMES = (
-    *("Forwarded", "X-Forwarded", "Proxy", "Script-Name", "X-Script-Name", "Path-Info"),
-    *("X-Real-IP", "X-Client-IP", "X-Cluster-Client-IP", "True-Client-IP", "Client-IP"),
-    *("X-Rewrite-URL", "X-Scheme", "X-Url-Scheme", "X-Host", "Front-End-Https"),
-    *(f"X-Forwarded-{name}" for name in _FORWARDED.split()),
-    *(f"X-Original-{name}" for name in _ORIGINAL.split()),
-)
-"""Headers that only a proxy may set: they say who asks, for what, or by which road.
-
-``Proxy`` is among them because a CGI script takes it for a setting (CVE-2016-5385).
-"""
-
-_FORWARDED_PREFIXES = ("HTTP_X_FORWARDED", "HTTP_X_ORIGINAL_", "HTTP_X_REWRITE_")
-
-
-def spellings(names: Iterable[str]) -> frozenset[str]:
-    """Return the environ keys under which any spelling of *names* would arrive.
-
-    In a name of one to three hyphens each may be any special character that a field
-    name can hold; in a longer one each may be hyphen, underscore or dot.
-
-    Args:
-        names: header names as written on the wire, as ``Remote-User``.
-
-    Source:
-        RFC 9110 section 5.6.2 (token), RFC 3875 section 4.1.18 (``HTTP_``).
-    """
-    keys: set[str] = set()
-    for name in names:
-        first, *words = re.split(r"[-_]", name.upper())
-        specials = _SPECIALS if len(words) <= 3 else _FEW_SPECIALS
-        for marks in itertools.product(specials, repeat=len(words)):
-            pairs = zip(marks, words, strict=True)
-            keys.add("HTTP_" + first + "".join(map("".join, pairs)))
-    return frozenset(keys)
-
-
-FORWARDED_KEYS = frozenset(
-    "HTTP_" + name.upper().replace("-", "_") for name in FORWARDED_NAMES
-)
-"""The usual environ keys of `FORWARDED_NAMES`."""
-
-
-def fold(key: str) -> str:
-    """Return the one environ key that stands for all spellings of *key*."""
-    return key.translate(_FOLD)
-
-
-_FOLDED = set(map(fold, FORWARDED_KEYS))
-
-
-def is_forwarded_key(key: str) -> bool:
-    """Tell whether *key* is one that only a proxy may set, also one never heard of.
-
-    All of ``X-Forwarded*``, ``X-Original-*`` and ``X-Rewrite-*`` are, in any spelling.
-    """
-    folded = fold(key)
-    return folded in _FOLDED or folded.startswith(_FORWARDED_PREFIXES)
 
 
 class Networks:
@@ -258,78 +184,6 @@ def _last(peer: str, header: str | None, trusted: Networks) -> str:
     if not header or not trusted.contains(_peer(peer)):
         return ""
     return header.rpartition(",")[2].strip(" \t")
-
-
-def is_chunked(coding: str) -> bool:
-    """Tell whether *coding* (``Transfer-Encoding``) is chunked, and nothing else.
-
-    Servers take the chunks apart and leave any other coding in the body, whose length
-    and meaning then are not what the next one takes them for.
-
-    Source:
-        RFC 9112 sections 6.1 and 7.
-    """
-    return coding.strip(" \t").lower() == "chunked"
-
-
-_PAGES = frozenset(("document", "iframe", "frame", "embed", "object", "fencedframe"))
-
-
-def is_navigation(environ_like: Mapping[str, object]) -> bool:
-    """Tell whether a browser wants a page, so that a redirect makes sense to it.
-
-    The POST of a form is a navigation too; it is answered with 303, which a browser
-    follows with GET. A request that says it came from a script never is one.
-
-    Args:
-        environ_like: a WSGI environ; the method and four headers are looked at.
-
-    Source:
-        Fetch Metadata (W3C): ``Sec-Fetch-Mode`` and ``-Dest``; where a client sends
-        none, RFC 9110 section 12.5.1: it names ``text/html`` in Accept.
-    """
-    get = environ_like.get
-    if get("REQUEST_METHOD") not in ("GET", "HEAD", "POST"):
-        return False
-    if str(get("HTTP_X_REQUESTED_WITH", "")).lower() == "xmlhttprequest":
-        return False
-    mode = get("HTTP_SEC_FETCH_MODE")
-    if mode is not None:
-        return mode == "navigate" and get("HTTP_SEC_FETCH_DEST", "document") in _PAGES
-    return "text/html" in str(get("HTTP_ACCEPT", "")).lower()
-
-
-def is_for_a_window(environ_like: Mapping[str, object]) -> bool:
-    """Tell whether a browser would show the answer in a window, for all it says.
-
-    A script that fetches, a frame or a picture is told apart by every browser of today;
-    a client that says nothing is a program of its own, and no script of a page.
-
-    Source:
-        Fetch Metadata (W3C), ``Sec-Fetch-Dest``.
-    """
-    return environ_like.get("HTTP_SEC_FETCH_DEST", "document") == "document"
-
-
-_UNPRINTABLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-    "\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
-)
-
-
-def plain(text: str, limit: int = 256) -> str:
-    """Return *text* so that it stays within its line and its place in a log.
-
-    Controls, line and paragraph separators, marks that reorder or hide text and halves
-    of characters become ``?``.
-
-    Args:
-        text: what a stranger sent.
-        limit: longest result in characters; what is cut ends in three dots.
-    """
-    if len(text) > limit:
-        text = text[: max(limit - 3, 0)] + "..."[:limit]
-    return _UNPRINTABLE.sub("?", text)
 
 
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
