@@ -169,12 +169,16 @@ class GateMiddleware:
             environ.update(self._nobody)
             environ.pop("REMOTE_USER", None)
             environ.pop("AUTH_TYPE", None)
+            environ.update(caller.forwarded)
         else:
-            environ.update(live.environ)
-            environ["totp_gate.filter_headers"] = self._outgoing.clean
+            known = live.dressed
+            if known is None or known[0] is not caller.forwarded:
+                filtering = {"totp_gate.filter_headers": self._outgoing.clean}
+                dress = live.environ | filtering | caller.forwarded
+                known = live.dressed = (caller.forwarded, dress)
+            environ.update(known[1])
             if self._assertions is not None and caller.origin is not None:
                 self._assertions.put(environ, live, caller.origin)
-        environ.update(caller.forwarded)
         if cookie is not None:
             environ["HTTP_COOKIE"] = cookie
         else:

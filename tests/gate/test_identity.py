@@ -15,6 +15,26 @@ FORGED = [
 ] + [name.upper() for name in NAMES]
 
 
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory):
+    """One gate for all: nothing here changes what the next test sees."""
+    made = Installation(echo, tmp_path_factory.mktemp("identity"))
+    yield made
+    made.accounts.store.close()
+
+
+@pytest.fixture(scope="module")
+def alice(installation):
+    return installation.add_user(
+        "alice", groups=["staff", "ops"], display="Alice Ä", email="a@example.com"
+    )
+
+
+@pytest.fixture(scope="module")
+def browser(installation, alice):
+    return installation.sign_in(alice)
+
+
 def seen(answer):
     return answer.json
 

@@ -6,7 +6,9 @@ script that it was made to show.
 
 import pytest
 
+from tests.applications import echo
 from tests.web.forms import ACCOUNT, forms_on
+from totp_gate.testing import Installation
 
 PAGES = [
     *("/", "/login", "/second-factor", "/recovery", "/logout", "/enroll", "/enroll/x"),
@@ -25,6 +27,16 @@ def asked_by(dest, mode="cors"):
 
 
 IN_A_WINDOW = asked_by("document", "navigate")
+
+
+@pytest.fixture(scope="module")
+def signed_in(tmp_path_factory):
+    """A browser that no test here signs out."""
+    house = Installation(echo, tmp_path_factory.mktemp("windows"))
+    yield house.sign_in(house.add_user("alice"))
+    house.accounts.store.close()
+
+
 SCRIPTS = [
     pytest.param(asked_by("empty"), id="fetch"),
     pytest.param(asked_by("iframe", "navigate"), id="a frame"),
@@ -36,16 +48,16 @@ SCRIPTS = [
 
 @pytest.mark.parametrize("headers", SCRIPTS)
 @pytest.mark.parametrize("page", PAGES)
-def test_no_page_is_given_to_a_script(browser, page, headers):
-    answer = browser.get("/_gate" + page, headers=headers)
+def test_no_page_is_given_to_a_script(signed_in, page, headers):
+    answer = signed_in.get("/_gate" + page, headers=headers)
 
     assert answer.status_code == 403
     assert "csrf_token" not in answer.text
 
 
 @pytest.mark.parametrize("page", FOR_PROGRAMS)
-def test_what_programs_ask_is_answered(browser, page):
-    answer = browser.get("/_gate" + page, headers=asked_by("empty"))
+def test_what_programs_ask_is_answered(signed_in, page):
+    answer = signed_in.get("/_gate" + page, headers=asked_by("empty"))
 
     assert answer.status_code != 403
 

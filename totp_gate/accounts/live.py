@@ -53,11 +53,14 @@ class Live:
         permits: until when which requests may pass, kept by the gate.
         scope: the app token this stands on, or None for a session.
         assertions: by origin, when it was made and its text; kept by the gate.
+        dressed: what else a request carries for the client it came from last, and what
+            both make together; kept by the gate.
     """
 
     __slots__ = (
         "alive",
         "assertions",
+        "dressed",
         "environ",
         "host",
         "permits",
@@ -94,6 +97,7 @@ class Live:
         self.scope: AppToken | None = None
         self.permits: dict[tuple[str | None, ...], float] = {}
         self.assertions: dict[str, tuple[float, str]] = {}
+        self.dressed: tuple[dict[str, str], dict[str, object]] | None = None
         self.alive = True
 
 

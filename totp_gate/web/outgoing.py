@@ -32,10 +32,7 @@ class Outgoing:
 
     def clean(self, answer: Headers) -> Headers:
         """Return the application's headers without those that would touch the gate."""
-        for name, _ in answer:
-            if len(name) in _LENGTHS and name.lower() in _WATCHED:
-                return [pair for pair in answer if not self._touches_gate(*pair)]
-        return answer
+        return [pair for pair in answer if not self._touches_gate(*pair)]
 
     def start(
         self,
@@ -45,10 +42,13 @@ class Outgoing:
         exc_info: Any = None,
     ) -> Callable[[bytes], object]:
         """Pass the application's ``start_response`` on, with clean headers."""
-        kept = self.clean(answer)
+        for name, _ in answer:
+            if len(name) in _LENGTHS and name.lower() in _WATCHED:
+                answer = self.clean(answer)
+                break
         if exc_info is None:
-            return start_response(status, kept)
-        return start_response(status, kept, exc_info)
+            return start_response(status, answer)
+        return start_response(status, answer, exc_info)
 
     def _touches_gate(self, name: str, value: str) -> bool:
         if name.lower() == "set-cookie":
