@@ -122,7 +122,7 @@ def test_further_authenticators_look_right(house, look):
     expect(page.get_by_role("heading")).to_have_text(f"Hello {eve.name}")
 
     page.goto(house.origin + "/_gate/account")
-    page.get_by_text("Does yours count presses?").click()
+    page.get_by_text("Counter-based device (HOTP)?").click()
     page.get_by_role("button", name="Add a counter-based one").click()
     take("enroll-counter")
     page.get_by_text("Type the setup key").click()
