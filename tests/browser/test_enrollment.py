@@ -65,7 +65,7 @@ def test_a_scanned_picture_makes_codes_that_open(house, profile, options):
     assert uri == page.get_by_role("link", name="Open in an").get_attribute("href")
 
     confirm(page, "000000")
-    assert "That code does not fit" in alert(page)
+    assert "That code is not right" in alert(page)
     assert scan(page) == uri
     confirm(page, app.now())
     assert len(set(keep_recovery_codes(page))) == 10

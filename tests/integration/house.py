@@ -73,6 +73,8 @@ class House:
         self.installation = Installation(
             nothing, folder, settings, gate=own | (gate or {}), clock=Now()
         )
+        figures = folder / "figures"  # of all workers together
+        figures.mkdir(mode=0o700, exist_ok=True)
         more = [f"--bind=127.0.0.1:{port}" for port in ports[1:]]
         self.server = Gunicorn(
             app,
@@ -81,7 +83,10 @@ class House:
             threads=4,
             cwd=folder,
             port=ports[0],
-            env={"PORTS": " ".join(map(str, ports))},
+            env={
+                "PORTS": " ".join(map(str, ports)),
+                "TOTP_GATE_METRICS_DIR": str(figures),
+            },
             arguments=[
                 *("--access-logfile", "-", "--access-logformat", ACCESS),
                 *(*more, *arguments),
