@@ -28,7 +28,7 @@ test: ## every test, with servers and a browser
 	@tools/packages
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
-quick: ## the tests that need no server, browser or build, a minute or two
+quick: ## the tests that need no server, browser or build, about two minutes
 	@tools/environment dev
 	@$(BIN)/python -m pytest -n auto -m "$(QUICK)" $(ARGS)
 

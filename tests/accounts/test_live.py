@@ -3,21 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
-from tests.applications import echo
 from totp_gate.stores import schema
-from totp_gate.testing import Installation
-
-
-@pytest.fixture
-def installation(tmp_path):
-    made = Installation(echo, tmp_path)
-    yield made
-    made.accounts.store.close()
-
-
-@pytest.fixture
-def alice(installation):
-    return installation.add_user("alice", groups=["staff"])
 
 
 def begin_anew(installation):
