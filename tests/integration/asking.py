@@ -9,7 +9,14 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect as open_socket
 
-from tests.integration.fronts import COOKIE, Front, memory_of
+from tests.integration.fronts import (
+    COOKIE,
+    Front,
+    memory_of,
+    statuses_without_the_gate,
+    until_refused,
+)
+from tests.upstream.wires import ask
 from tests.visitor import Visitor
 
 MIB = 1 << 20
@@ -336,3 +343,35 @@ class Asking:
         assert visitor.submit("/_gate/logout").status in {200, 303}
 
         assert visitor.get("/page").status == 303
+
+
+class AskedEveryTime:
+    """What holds beside that where no web server repeats an answer of the gate.
+
+    The last test ends the gate, so this class comes last in its file.
+    """
+
+    WITHOUT_THE_GATE: int
+
+    def test_the_end_of_a_session_is_felt_at_once(self, front):
+        visitor = front.sign_in(front.person("short"))
+        assert front.ask("/page", visitor=visitor).status == 200
+        front.installation.accounts.store.end_sessions("short")
+
+        assert until_refused(front, visitor) < 2
+
+    def test_the_gate_itself_passes_nothing_on(self, front, alice):
+        front.app.heads.clear()
+        head = (
+            f"GET /public/page HTTP/1.1\r\nHost: 127.0.0.1:{front.port}\r\n"
+            f"Cookie: {COOKIE}={alice.cookies[COOKIE]}\r\nConnection: close\r\n\r\n"
+        )
+
+        answer = ask(front.gate.port, head.encode())
+
+        assert answer.status == 404
+        assert front.app.heads == []
+
+    def test_a_dead_gate_is_a_closed_one(self, front, alice):
+        assert statuses_without_the_gate(front, alice) == {self.WITHOUT_THE_GATE}
+        assert front.app.heads == []
