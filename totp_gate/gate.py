@@ -1,34 +1,34 @@
 """The middleware: every request is cleaned, understood, identified, decided, acted on.
 
-Strategy: a request of a live session costs a few look-ups and comparisons, since
-whatever is the same for many requests is remembered, within bounds: what a target means
-(``web.arrival``), what the Cookie header of a live session says, what the policy
-answered. Everything else takes the longer way, which remembers for the next time. On
-every doubt the gate answers itself, and the application is not called.
+Strategy: what was permitted to a live session a moment ago is found by one look-up
+(``web.passages``). Everything else is judged, and what is the same for many requests is
+remembered on the way, within bounds: what a target means (``web.arrival``), what the
+Cookie header of a live session says, what the policy answered. On every doubt the gate
+answers itself, and the application is not called.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from totp_gate.accounts.live import Live
 from totp_gate.closing import close_after, is_large, may_close
 from totp_gate.core import cookies
-from totp_gate.core.headers import environ_key
 from totp_gate.errors import BadRequest, GateError
 from totp_gate.model import Challenge, Level, Refuse
 from totp_gate.telemetry.metrics import PERMITTED
 from totp_gate.telemetry.naming import request_id
 from totp_gate.waiting import give_way, stand_in_line
 from totp_gate.web.arrival import NEVER, Caller, check_upgrade
+from totp_gate.web.dressing import Dressing
 from totp_gate.web.forward import ANSWER, Forward
 from totp_gate.web.held import SENT_AGAIN, Resend
 from totp_gate.web.judgement import Asked
 from totp_gate.web.outgoing import Outgoing
 from totp_gate.web.pages import Answer
 from totp_gate.web.parts import Parts
+from totp_gate.web.passages import Passages, key_for
 from totp_gate.web.request import PageRequest
 from totp_gate.web.trouble import (
     IN_THE_CLEAR,
@@ -59,12 +59,13 @@ class GateMiddleware:
         self._clock = parts.clock
         self._trouble = parts.trouble.answer
         self._cells = parts.meter.cells
-        self._cookie_names = parts.names.all()
-        self._nobody: dict[str, Any] = {environ_key(n): "" for n in parts.identity}
-        self._outgoing = Outgoing(self._cookie_names)
-        self._nobody["totp_gate.filter_headers"] = self._outgoing.clean
+        outgoing = Outgoing(parts.names.all())
+        self._start = outgoing.start
+        self._dressing = Dressing(parts.identity, outgoing, parts.assertions)
         self._judgement = parts.judgement
-        self._assertions = parts.assertions
+        self._passages = Passages(
+            parts.judgement.live, self._dressing, parts.arrivals.plain, parts.clock
+        )
         self._forward = Forward(
             arrivals=parts.arrivals,
             prefix=parts.prefix,
@@ -77,8 +78,10 @@ class GateMiddleware:
     ) -> Iterable[bytes]:
         """Serve one request."""
         give_way()
+        known = False
         try:
-            answer = self._judge(environ)
+            known = self._passages.open(environ)
+            answer = None if known else self._judge(environ)
         except BadRequest as error:
             self._count("bad_request")
             answer = self._shut(environ, error.status)
@@ -96,9 +99,10 @@ class GateMiddleware:
             if is_large(environ):
                 close_after(environ, start_response)
             return answer(environ, start_response)
-        may_close(environ, start_response)
+        if not known:
+            may_close(environ, start_response)
         self._cells.values[PERMITTED] += 1
-        return self.app(environ, partial(self._outgoing.start, start_response))
+        return self.app(environ, partial(self._start, start_response))
 
     def _count(self, outcome: str) -> None:
         self._parts.meter.count("gate_requests_total", outcome)
@@ -108,6 +112,7 @@ class GateMiddleware:
     ) -> WSGIApplication | None:
         """Return the gate's own answer, or None where the request may pass."""
         parts = self._parts
+        key = key_for(environ)
         caller = known or parts.arrivals.caller(environ)
         place, query = parts.arrivals.place(environ)
         origin = caller.origin
@@ -119,7 +124,7 @@ class GateMiddleware:
             return self._aside(asked, known_host=origin is not None)
         if "HTTP_UPGRADE" in environ:
             check_upgrade(environ, origin)
-        live, rest, against, _ = self._judgement.weigh(
+        live, rest, against, until = self._judgement.weigh(
             environ, method, caller, origin, place, query, now
         )
         if against is not None:
@@ -130,7 +135,9 @@ class GateMiddleware:
             if not_theirs := parts.held.sent_again(self._page_request(asked)):
                 self._count("refused")
                 return not_theirs
-        self._dress(environ, caller, live, rest)
+        self._dressing.put_on(environ, caller, live, rest)
+        if known is None:
+            self._passages.remember(key, caller, live, rest, until)
         return None
 
     def _keeping(self, asked: Asked, refusal: WSGIApplication) -> WSGIApplication:
@@ -153,36 +160,9 @@ class GateMiddleware:
                 return refusal(held.environ, start_response)
             self._cells.values[PERMITTED] += 1
             start = partial(held.start, start_response)
-            return self.app(held.environ, partial(self._outgoing.start, start))
+            return self.app(held.environ, partial(self._start, start))
 
         return go_on
-
-    def _dress(
-        self,
-        environ: WSGIEnvironment,
-        caller: Caller,
-        live: Live | None,
-        cookie: str | None,
-    ) -> None:
-        """Say who it is, and take the gate's cookies out."""
-        if live is None:
-            environ.update(self._nobody)
-            environ.pop("REMOTE_USER", None)
-            environ.pop("AUTH_TYPE", None)
-            environ.update(caller.forwarded)
-        else:
-            known = live.dressed
-            if known is None or known[0] is not caller.forwarded:
-                filtering = {"totp_gate.filter_headers": self._outgoing.clean}
-                dress = live.environ | filtering | caller.forwarded
-                known = live.dressed = (caller.forwarded, dress)
-            environ.update(known[1])
-            if self._assertions is not None and caller.origin is not None:
-                self._assertions.put(environ, live, caller.origin)
-        if cookie is not None:
-            environ["HTTP_COOKIE"] = cookie
-        else:
-            environ.pop("HTTP_COOKIE", None)
 
     def _refuse(self, asked: Asked, decision: Challenge | Refuse) -> WSGIApplication:
         """Return the answer to a request that may not pass as it is."""
@@ -240,7 +220,7 @@ class GateMiddleware:
         """Find out who asks for a page of ours; whoever is unknown waits for a turn."""
         personal = asked.place.own and not page.startswith("/assets/")
         if personal and not asked.caller.in_the_clear:
-            self._judgement.live.catch_up()
+            self._judgement.live.catch_up(asked.now)
             cookie, host = asked.environ.get("HTTP_COOKIE"), asked.origin.host
             asked.live, _ = self._judgement.identify(cookie, host, asked.now)
             if asked.live is None:
@@ -274,7 +254,7 @@ class GateMiddleware:
         if again and (not_theirs := held.sent_again(self._page_request(inner))):
             self._count("refused")
             return self._forward.refuse(page, inner, not_theirs)
-        self._dress(inner.environ, inner.caller, inner.live, rest)
+        self._dressing.put_on(inner.environ, inner.caller, inner.live, rest)
         self._cells.values[PERMITTED] += 1
         return self._forward.permit(page, inner, until=until)
 

@@ -113,8 +113,9 @@ class _Loop:
 
 
 @cache
-def _loop() -> _Loop:
-    return _Loop()
+def _loop() -> _Loop | None:
+    """Return this process's loop, or None; decided at its first request."""
+    return _Loop() if is_cooperative() else None
 
 
 def give_way() -> None:
@@ -122,11 +123,13 @@ def give_way() -> None:
 
     Called once in a request, and every few milliseconds in a body.
     """
-    if is_cooperative():
-        _loop().give_way()
+    loop = _loop()
+    if loop is not None:
+        loop.give_way()
 
 
 def stand_in_line() -> None:
     """Let others go on first, and of all callers one in a turn, in their order."""
-    if is_cooperative():
-        _loop().stand_in_line()
+    loop = _loop()
+    if loop is not None:
+        loop.stand_in_line()

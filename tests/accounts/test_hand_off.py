@@ -35,7 +35,7 @@ def handoffs(installation):
         dress=lambda session, user: {},
         clock=installation.clock,
     )
-    live.catch_up()
+    live.catch_up(installation.clock())
     return HandOffs(
         store=accounts.store,
         tokens=accounts.tokens,

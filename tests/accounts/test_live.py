@@ -33,14 +33,14 @@ def test_what_ends_while_it_is_read_ends(
 ):
     browser = installation.sign_in(alice)
     store, live = begin_anew(installation)
-    live.catch_up()
+    live.catch_up(installation.clock())
     read = getattr(store, method)
 
     def read_and_change(name):
         found = read(name)
         monkeypatch.undo()
         change(installation)
-        live.catch_up()  # another thread's request
+        live.catch_up(installation.clock())  # another thread's request
         return found
 
     monkeypatch.setattr(store, method, read_and_change)
@@ -56,14 +56,14 @@ def test_groups_that_change_while_they_are_read_are_told_next_time(
 ):
     browser = installation.sign_in(alice)
     store, live = begin_anew(installation)
-    live.catch_up()
+    live.catch_up(installation.clock())
     read = store.user
 
     def read_and_change(name):
         found = read(name)
         monkeypatch.undo()
         store.change_user("alice", groups=("ops",))
-        live.catch_up()
+        live.catch_up(installation.clock())
         return found
 
     monkeypatch.setattr(store, "user", read_and_change)

@@ -19,7 +19,7 @@ def test_an_upgrade_sets_no_cookie_of_the_gate(tmp_path, signed_in):
     browser = installation.client()
     if signed_in:
         browser = installation.sign_in(installation.add_user("alice"))
-    browser.get("/")
+    browser.get("/", headers={"Upgrade": "websocket"})
     installation.accounts.store.close()
 
     (clean,) = seen

@@ -175,11 +175,11 @@ class TestProcesses:
     def test_an_end_elsewhere_is_heard_and_read(self, crew: Crew, open_file, state):
         store = open_file()
         store.add_session(session())
-        rung, known = store.bell(), store.last_revocation()
+        rung, known = store.bell.cell[0], store.last_revocation()
 
         assert crew.all_do(state, "end", "s1").count(True) == 1
 
-        assert store.bell() != rung
+        assert store.bell.cell[0] != rung
         assert [line.session for line in store.revoked_since(known)] == ["s1"]
 
     def test_no_line_of_the_feed_is_missed(self, crew: Crew, open_file, state):
@@ -264,7 +264,7 @@ class TestForks:
     def test_parent_and_child_both_go_on(self, open_file):
         store = open_file()
         store.add_session(session())
-        rung = store.bell()
+        rung = store.bell.cell[0]
 
         def deed() -> int:
             accepted = store.accept_step("a1", 1, now=START)
@@ -272,7 +272,7 @@ class TestForks:
 
         assert self.in_child(deed) == 7
 
-        assert store.bell() != rung
+        assert store.bell.cell[0] != rung
         assert store.accept_step("a1", 1, now=START) is False
         assert store.accept_step("a1", 2, now=START) is True
 

@@ -55,9 +55,10 @@ def test_a_watched_store_does_what_the_store_does(store, meter):
 
 def test_the_bell_is_asked_as_cheaply_as_before(store, meter):
     watched = watched_store(store, meter)
-    watched.bell()
+    rung = watched.bell.cell[0]
 
-    assert watched.__dict__["bell"] == store.bell
+    assert rung == store.bell.cell[0]
+    assert watched.__dict__["bell"] is store.bell
 
 
 def test_a_failure_of_the_store_is_counted_and_passed_on(store, meter):

@@ -442,7 +442,8 @@ def test_a_gate_that_cannot_tell_is_shut(
     def unavailable(*_):
         raise StoreUnavailable("the disk is gone")
 
-    monkeypatch.setattr(installation.accounts.store, "bell", unavailable)
+    live = installation.gate._judgement.live
+    monkeypatch.setattr(live, "catch_up", unavailable)
 
     assert ask(browser, page).status_code == status
 
@@ -454,7 +455,8 @@ def test_a_gate_that_breaks_is_shut(installation, browser, monkeypatch, page, st
     def broken(*_):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(installation.accounts.store, "bell", broken)
+    live = installation.gate._judgement.live
+    monkeypatch.setattr(live, "catch_up", broken)
 
     assert ask(browser, page).status_code == status
 

@@ -1,10 +1,11 @@
 """The sessions a process remembers, and how it learns that they ended.
 
 Strategy: a session is read from the store once and then kept. Each request asks two
-cheap questions: did the bell ring (something was revoked on this machine), and is it
-a second since the feed was read (something was revoked elsewhere)? Only then the feed
-is read, and whatever it names is forgotten. A session that is remembered is thus right
-to within the feed, and the store's load grows with sign-ins, not with requests.
+cheap questions: did the bell ring (something was revoked on this machine), and has a
+second passed since the feed was read, or was the clock set back (something was revoked
+elsewhere)? Only then the feed is read, and whatever it names is forgotten. A session
+that is remembered is thus right to within the feed, and the store's load grows with
+sign-ins, not with requests.
 
 When in doubt, nobody is signed in: a feed that cannot be read raises at once if the
 bell rang, and after ``FEED_PATIENCE`` seconds otherwise.
@@ -121,6 +122,7 @@ class LiveSessions:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
+        self._bell = store.bell
         self._directory = directory
         self._references = references
         self._limits = limits
@@ -131,20 +133,20 @@ class LiveSessions:
         self._by_token: dict[str, Live] = {}
         self._number = -1
         self._rung = -1
-        self._read_at = float("-inf")
+        self._since = self._until = 0.0
         self._read_ok = float("-inf")
 
-    def catch_up(self) -> None:
+    def catch_up(self, now: float) -> None:
         """Learn what was revoked; costs next to nothing when nothing was.
 
         Raises:
             StoreUnavailable: the feed cannot be read, and what is remembered may no
                 longer be believed.
         """
-        if self._store.bell() == self._rung and self._monotonic() < self._read_at:
+        if self._bell.cell[0] == self._rung and self._since <= now < self._until:
             return
         with self._lock:
-            self._read_feed()
+            self._read_feed(now)
 
     def find(self, token: str, *, host: str, now: float) -> Live | None:
         """Return the live session of the cookie *token*, or None.
@@ -201,8 +203,8 @@ class LiveSessions:
         For connections that outlive a request; False also where nobody can tell.
         """
         try:
-            self.catch_up()
             now = self._clock()
+            self.catch_up(now)
             live = self._remembered(token, host, now) or self._load(token, host, now)
         except StoreUnavailable:
             return False
@@ -265,8 +267,9 @@ class LiveSessions:
 
     def _still_token(self, text: str) -> bool:
         try:
-            self.catch_up()
-            return self.find_token(text, now=self._clock()) is not None
+            now = self._clock()
+            self.catch_up(now)
+            return self.find_token(text, now=now) is not None
         except StoreUnavailable:
             return False
 
@@ -291,21 +294,21 @@ class LiveSessions:
         if live is not None:
             live.alive = False
 
-    def _read_feed(self) -> None:
-        rung = self._store.bell()
+    def _read_feed(self, now: float) -> None:
+        rung = self._bell.cell[0]
+        if rung == self._rung and self._since <= now < self._until:
+            return  # another thread has read it meanwhile
         started = self._monotonic()
-        if rung == self._rung and started < self._read_at:
-            return
         try:
             self._apply_feed()
         except StoreUnavailable:
             if rung != self._rung or started - self._read_ok > FEED_PATIENCE:
                 raise
-            self._read_at = started + FEED_EVERY / 4
+            self._since, self._until = now, now + FEED_EVERY / 4
             return
         self._rung = rung
         self._read_ok = started
-        self._read_at = started + FEED_EVERY
+        self._since, self._until = now, now + FEED_EVERY
 
     def _apply_feed(self) -> None:
         if self._number < 0:

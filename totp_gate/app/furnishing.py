@@ -34,6 +34,7 @@ from totp_gate.web.notes import Notes
 from totp_gate.web.onward import Onward
 from totp_gate.web.pages import Pages
 from totp_gate.web.parts import Parts
+from totp_gate.web.passages import NOTICED
 from totp_gate.web.prelogin import LoginCookie
 from totp_gate.web.proof import ProofPages
 from totp_gate.web.recovery import RecoveryPages
@@ -77,6 +78,7 @@ def furnish(accounts: Accounts, checks: Mapping[str, Check]) -> Parts:
             trusted=Networks(config.gate.trusted_proxies),
             tell=forgeries.tell_headers,
             tell_unlisted=forgeries.tell_unlisted,
+            noticed=NOTICED,
         ),
         judgement=Judgement(live, policy, desk.names, forgeries),
         routes=_routes(accounts, desk, policy, _handoffs(accounts, live), checks),

@@ -46,6 +46,13 @@ _PATH_CHARACTERS = "/:@!$&'()*+,;=-._~"
 NEVER = frozenset({"CONNECT", "TRACE"})
 """Methods with which no application is asked."""
 
+BELIEVED = (
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_FORWARDED_HOST",
+)
+"""Environ keys of the forwarding headers that a trusted proxy is believed."""
+
 TOLD = "totp_gate.told"
 """Environ key of the forwarding headers that a trusted proxy has sent."""
 
@@ -114,9 +121,12 @@ class Arrivals:
         tell: told which identity headers a client had sent, by environ key.
         tell_unlisted: told which forwarding headers a peer had sent who is no trusted
             proxy, by environ key.
+        noticed: environ keys that may come from anybody, and make a difference.
 
     Attributes:
         origins: as given.
+        plain: environ keys that have been seen and make no difference, and those whose
+            difference is all in the `Caller`.
     """
 
     def __init__(
@@ -128,6 +138,7 @@ class Arrivals:
         trusted: headers.Networks,
         tell: Tell | None = None,
         tell_unlisted: TellUnlisted | None = None,
+        noticed: frozenset[str] = frozenset(),
     ) -> None:
         self.origins = tuple(origins)
         self._hosts = {host: own for own in self.origins for host in own.hosts()}
@@ -137,7 +148,9 @@ class Arrivals:
         self._tell_unlisted = tell_unlisted
         self._identity = headers.spellings(identity)
         self._forged = self._identity | _MISSPELT_TOKENS
+        self._noticed = noticed
         self._harmless: set[str] = set()
+        self.plain = set(BELIEVED)
         self._callers: dict[tuple[str | None, ...], Caller] = {}
         self._places: dict[str, Place] = {}
 
@@ -148,7 +161,7 @@ class Arrivals:
             BadRequest: a header tried to move the path, or the body has a transfer
                 coding other than chunked (501).
         """
-        if environ.keys() <= self._harmless:
+        if self._harmless.issuperset(environ):
             key = (
                 environ.get("REMOTE_ADDR"),
                 environ.get("HTTP_HOST"),
@@ -197,13 +210,7 @@ class Arrivals:
     def _clean(self, environ: WSGIEnvironment) -> Caller:
         peer = environ.get("REMOTE_ADDR") or "unix"
         trusted = self._trusted.contains(peer)
-        said = (None, None, None)
-        if trusted:
-            said = (
-                environ.get("HTTP_X_FORWARDED_FOR"),
-                environ.get("HTTP_X_FORWARDED_PROTO"),
-                environ.get("HTTP_X_FORWARDED_HOST"),
-            )
+        said = tuple(environ.get(key) if trusted else None for key in BELIEVED)
         moved = any(mover in environ for mover in _MOVERS)
         taken, forged = self._take_out_forged(environ)
         unlisted = bool(taken) and not trusted
@@ -260,6 +267,8 @@ class Arrivals:
                 _respell(environ, key, usual)
             elif len(self._harmless) < MAX_MEMO and len(key) <= LONGEST_REMEMBERED:
                 self._harmless.add(key)
+                if key not in self._noticed:
+                    self.plain.add(key)
         return taken, forged
 
     def _welcome(
@@ -267,7 +276,7 @@ class Arrivals:
         peer: str,
         host: str | None,
         scheme: str,
-        said: tuple[str | None, str | None, str | None],
+        said: tuple[str | None, ...],
         trusted: bool,
         *,
         unlisted: bool,
@@ -281,11 +290,7 @@ class Arrivals:
             scheme, doubt = told or scheme, "" if told else "unsaid"
             host = headers.client_host(peer, host or "", said[2], self._trusted)
         named = clean_host(host or "") or ""
-        forwarded = {
-            "HTTP_X_FORWARDED_FOR": address,
-            "HTTP_X_FORWARDED_PROTO": scheme,
-            "HTTP_X_FORWARDED_HOST": named,
-        }
+        forwarded = dict(zip(BELIEVED, (address, scheme, named), strict=True))
         origin = self._hosts.get(named)
         return Caller(
             address=address,

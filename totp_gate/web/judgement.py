@@ -161,7 +161,7 @@ class Judgement:
             BadRequest: no two servers need agree on what is meant.
             StoreUnavailable: nobody can tell who asks.
         """
-        self.live.catch_up()
+        self.live.catch_up(now)
         live, rest = self.identify(environ.get("HTTP_COOKIE"), origin.host, now)
         if OWN_TOKEN in environ or "HTTP_AUTHORIZATION" in environ:
             program = self.identify_program(environ, caller, now)

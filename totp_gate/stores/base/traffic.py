@@ -8,6 +8,19 @@ from typing import Protocol, TypedDict, Unpack
 from totp_gate.model import Count, Event, HandOff, Revocation, Session
 
 
+class Bell(Protocol):
+    """A value that says whether something happened.
+
+    Looking at it costs well under a microsecond and never raises. Where a store cannot
+    promise that, it never differs, and readers rely on reading the feed every second.
+    """
+
+    @property
+    def cell(self) -> Sequence[int]:
+        """The value is ``cell[0]``; looked at anew each time."""
+        ...
+
+
 class SessionRecords(Protocol):
     """Sessions and the feed of their ends."""
 
@@ -68,12 +81,9 @@ class SessionRecords(Protocol):
         """Return the number of the feed's newest line (0: none ever)."""
         ...
 
-    def bell(self) -> int:
-        """Return a value that differs after every change of the feed on this machine.
-
-        Costs well under a microsecond and never raises; a store that cannot promise
-        this returns 0 always, and readers rely on reading the feed every second.
-        """
+    @property
+    def bell(self) -> Bell:
+        """The value that differs after every change of the feed on this machine."""
         ...
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from totp_gate.model import Revocation, Session
+from totp_gate.stores.base.traffic import Bell
 from totp_gate.stores.schema import browsers, feed, handoffs, links, meta, sessions
 from totp_gate.stores.sql import dialect
 from totp_gate.stores.sql.database import Writing
@@ -171,10 +172,10 @@ class SessionPart(Part):
             last = connection.scalar(newest)
             return last or int(connection.scalar(_FLOOR) or 0)
 
-    def bell(self) -> int:
-        """Return a value that differs after every change of the feed."""
-        value: int = self._database.bell.cell[0]
-        return value
+    @property
+    def bell(self) -> Bell:
+        """The value that differs after every change of the feed."""
+        return self._database.bell
 
 
 def _end_oldest(writing: Writing, user: str, *, keep: int) -> list[str]:

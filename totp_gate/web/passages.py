@@ -1,0 +1,169 @@
+"""The way of most requests: what was permitted a moment ago is permitted again.
+
+Strategy: pages, images and programs are asked for again and again, with the same
+headers. What the judgement permitted to a live session is remembered under everything
+it depends on (`key_for`), and found by one look-up. This never permits anything by
+itself, and never refuses: whatever was not asked like this before, has a header that
+could make a difference, or belongs to a session that may have changed, is judged.
+
+Two things keep that true. A header that the judgement reads is part of the key or among
+`NOTICED`; a test watches what it reads. And a passage ends with whatever it stands on:
+with its session, when that has to be written down or looked at again, when the answer
+of the policy does, and, at the latest, when there are too many.
+"""
+
+from __future__ import annotations
+
+from operator import itemgetter
+from typing import TYPE_CHECKING, TypeAlias
+
+from totp_gate.accounts.live import Live, LiveSessions
+from totp_gate.core.urls import Origin
+from totp_gate.web import overrides
+from totp_gate.web.arrival import BELIEVED, OWN_TOKEN, Caller
+from totp_gate.web.dressing import Dressing
+from totp_gate.web.held import SENT_AGAIN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from _typeshed.wsgi import WSGIEnvironment
+
+MAX_PASSAGES = 4096
+LONGEST_KEY = 2048
+
+NOTICED = frozenset(
+    {
+        OWN_TOKEN,
+        SENT_AGAIN,
+        *overrides.KEYS,
+        "HTTP_AUTHORIZATION",
+        "HTTP_UPGRADE",
+        "HTTP_TRANSFER_ENCODING",
+        "CONTENT_LENGTH",
+    }
+)
+"""Environ keys that the judgement reads and no key holds: who has one is judged."""
+
+_METHODS = frozenset({"GET", "HEAD"})
+
+Key: TypeAlias = tuple[str | None, ...]
+
+_KEY = itemgetter(
+    "REQUEST_METHOD",
+    "RAW_URI",
+    "SCRIPT_NAME",
+    "PATH_INFO",
+    "HTTP_HOST",
+    "HTTP_COOKIE",
+    "REMOTE_ADDR",
+    "wsgi.url_scheme",
+)
+_FOR, _PROTO, _HOST = BELIEVED
+
+
+Passage: TypeAlias = tuple[
+    Live, float, float, dict[str, object], str | None, Origin | None
+]
+"""Who was permitted it; since and until when that holds (Unix seconds); what such a
+request carries; its Cookie header without the gate's cookies; the origin it asked."""
+
+
+class Passages:
+    """Remembers which requests were permitted to whom.
+
+    Args:
+        live: the sessions they were permitted to.
+        dressing: what such a request carries.
+        plain: environ keys that make no difference, as ``Arrivals`` learns them.
+        clock: Unix seconds.
+    """
+
+    def __init__(
+        self,
+        live: LiveSessions,
+        dressing: Dressing,
+        plain: set[str],
+        clock: Callable[[], float],
+    ) -> None:
+        self._catch_up = live.catch_up
+        self._dressing = dressing
+        self._states = dressing.states
+        self._plain = plain
+        self._clock = clock
+        self._known: dict[Key, Passage] = {}
+
+    def open(self, environ: WSGIEnvironment) -> bool:
+        """Dress the request and return True if it may pass as it did before.
+
+        False says nothing about it: it has to be judged.
+
+        Raises:
+            StoreUnavailable: nobody can tell whether its session goes on.
+        """
+        key = _key_of(environ)
+        passage = None if key is None else self._known.get(key)
+        if passage is None or not self._plain.issuperset(environ):
+            return False
+        now = self._clock()
+        self._catch_up(now)
+        live, since, until, dress, cookie, origin = passage
+        if not (live.alive and since <= now < until):
+            return False
+        environ.update(dress)
+        if cookie is None:
+            del environ["HTTP_COOKIE"]
+        else:
+            environ["HTTP_COOKIE"] = cookie
+        if self._states:
+            self._dressing.state(environ, live, origin)
+        return True
+
+    def remember(
+        self,
+        key: Key | None,
+        caller: Caller,
+        live: Live | None,
+        cookie: str | None,
+        until: float,
+    ) -> None:
+        """Remember that *live* may do this until *until* (Unix seconds).
+
+        Args:
+            key: of the request as it came (``key_for``).
+            cookie: the Cookie header that the application got.
+        """
+        if key is None or live is None or caller.doubt:
+            return
+        method, target, *_ = key
+        if method not in _METHODS or not (target or "").startswith("/"):
+            return
+        if sum(len(part or "") for part in key) > LONGEST_KEY:
+            return
+        if len(self._known) >= MAX_PASSAGES:
+            self._known.clear()
+        until = min(until, live.until, live.write_at)
+        dress = self._dressing.of(caller, live)
+        self._known[key] = live, live.since, until, dress, cookie, caller.origin
+
+
+def key_for(environ: WSGIEnvironment) -> Key | None:
+    """Return under what to remember the answer to a request; None: not at all."""
+    return _key_of(environ) if NOTICED.isdisjoint(environ) else None
+
+
+def _key_of(environ: WSGIEnvironment) -> Key | None:
+    """Return all that the answer to the request depends on, but for `NOTICED`.
+
+    None: it has no cookie, or its server does not say the target as it came.
+    """
+    if "HTTP_COOKIE" not in environ or "RAW_URI" not in environ:
+        return None
+    try:
+        key: Key = _KEY(environ)
+    except KeyError:
+        return None
+    if _FOR in environ or _PROTO in environ or _HOST in environ:
+        get = environ.get
+        return (*key, get(_FOR), get(_PROTO), get(_HOST))
+    return key
