@@ -12,10 +12,11 @@ Without gevent, threads share the processor, and nothing here does anything.
 
 from __future__ import annotations
 
+import select
 import sys
 from collections import deque
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -126,6 +127,21 @@ def give_way() -> None:
     loop = _loop()
     if loop is not None:
         loop.give_way()
+
+
+def look_at(file: int) -> Callable[[], object]:
+    """Return what tells at once whether something has come on *file*, or it has ended.
+
+    It neither waits nor lets others go on, under gevent neither.
+    """
+    poll = select.poll
+    if is_cooperative():
+        from gevent.monkey import get_original
+
+        poll = get_original("select", "poll")
+    look = poll()
+    look.register(file, select.POLLIN)
+    return partial(look.poll, 0)
 
 
 def stand_in_line() -> None:

@@ -45,17 +45,17 @@ def environ(**changes):
     ],
 )
 def test_a_key_becomes_a_name_or_nothing(key, name):
-    assert RequestNames().get(key) == name
+    assert RequestNames()[key] == name
 
 
 def test_learnt_names_are_bounded():
     names, answers = RequestNames(), AnswerNames()
     for number in range(5000):
-        assert names.get(f"HTTP_X_{number}") == f"X-{number}: "
-        assert answers.get(b"X-%d" % number)[0] == f"X-{number}"
+        assert names[f"HTTP_X_{number}"] == f"X-{number}: "
+        assert answers[b"X-%d" % number][0] == f"X-{number}"
 
-    assert len(names._learnt) <= 1024
-    assert len(answers._learnt) <= 1024
+    assert len(names) <= 1024
+    assert len(answers) <= 1024
 
 
 @pytest.mark.parametrize(

@@ -38,19 +38,21 @@ _KEY = re.compile(r"HTTP_[A-Z0-9_]+")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
-class RequestNames:
-    """From environ's keys to the names on the wire, each with its colon."""
+class RequestNames(dict[str, str]):
+    """From environ's keys to the names on the wire, each with its colon.
+
+    Any key may be asked for, as ``names["HTTP_NAME"]``; empty: it must not pass, or is
+    no header's.
+    """
 
     def __init__(self) -> None:
-        self._learnt: dict[str, str] = {"HTTP_DNT": "DNT: "}
+        super().__init__(HTTP_DNT="DNT: ")
 
-    def get(self, key: str) -> str:
-        """Return ``"Name: "`` for the key ``HTTP_NAME``; empty: must not pass."""
-        name = self._learnt.get(key)
-        if name is None:
-            name = _request_name(key)
-            if len(self._learnt) < _LEARNT:
-                self._learnt[key] = name
+    def __missing__(self, key: str) -> str:
+        """Find out what *key* stands for."""
+        name = _request_name(key)
+        if len(self) < _LEARNT:
+            self[key] = name
         return name
 
 
@@ -94,20 +96,15 @@ _ANSWER_KINDS = {
 }
 
 
-class AnswerNames:
-    """From names on the wire to text and kind."""
+class AnswerNames(dict[bytes, tuple[str, Kind]]):
+    """From names on the wire to text, spelled as it came, and kind; knows them all."""
 
-    def __init__(self) -> None:
-        self._learnt: dict[bytes, tuple[str, Kind]] = {}
-
-    def get(self, name: bytes) -> tuple[str, Kind]:
-        """Return the name as text, spelled as it came, and what it is."""
-        known = self._learnt.get(name)
-        if known is None:
-            text = name.decode("latin-1")
-            known = text, _ANSWER_KINDS.get(text.lower(), Kind.PLAIN)
-            if len(self._learnt) < _LEARNT:
-                self._learnt[name] = known
+    def __missing__(self, name: bytes) -> tuple[str, Kind]:
+        """Find out what *name* is."""
+        text = name.decode("latin-1")
+        known = text, _ANSWER_KINDS.get(text.lower(), Kind.PLAIN)
+        if len(self) < _LEARNT:
+            self[name] = known
         return known
 
 

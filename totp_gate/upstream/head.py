@@ -19,6 +19,7 @@ from totp_gate.upstream.fields import AnswerNames, Kind, tokens
 from totp_gate.upstream.trouble import Malformed
 
 _NAMES = AnswerNames()
+_PLAIN, _CONNECTION, _LENGTH, _CODING, _ = Kind
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _VERSIONS = (b"HTTP/1.1 ", b"HTTP/1.0 ")
 
@@ -99,15 +100,15 @@ class Head:
         listed: set[str] = set()
         self.headers: list[tuple[str, str]] = []
         for name, value in self.raw:
-            text, kind = _NAMES.get(name)
-            if kind is Kind.PLAIN:
+            text, kind = _NAMES[name]
+            if kind is _PLAIN:
                 self.headers.append((text, value.decode("latin-1").strip(" \t")))
-            elif kind is Kind.LENGTH:
+            elif kind is _LENGTH:
                 self.length = int(value)
                 self.headers.append((text, str(self.length)))
-            elif kind is Kind.CONNECTION:
+            elif kind is _CONNECTION:
                 listed |= tokens(value.decode("latin-1"))
-            elif kind is Kind.CODING:
+            elif kind is _CODING:
                 self._set_coding(value)
         if listed:
             self._apply(listed)

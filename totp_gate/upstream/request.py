@@ -120,12 +120,12 @@ class RequestWriter:
         listed: set[str] = set()
         if connection and connection.lower() not in ("keep-alive", "close"):
             listed = fields.listed_in(connection, own=self._own)
-        get = self._names.get
-        for key, value in environ.items():
-            if key[:5] == "HTTP_" and key not in listed:
-                name = get(key)
-                if name:
-                    lines.append(name + value)
+        names = self._names
+        lines += [
+            name + value
+            for key, value in environ.items()
+            if (name := names[key]) and key not in listed
+        ]
         content_type = environ.get("CONTENT_TYPE")
         if content_type:
             lines.append("Content-Type: " + content_type)

@@ -19,6 +19,7 @@ from typing import Any
 from totp_gate.upstream.destination import Limits
 from totp_gate.upstream.head import Head
 from totp_gate.upstream.trouble import AnswerCut, Malformed, NoAnswer, Silent
+from totp_gate.waiting import look_at
 
 SLICE = 1.0
 RECEIVE = 65536
@@ -36,7 +37,7 @@ class NotTaken(Exception):
 class Connection:
     """A connected socket and what was read from it too early."""
 
-    __slots__ = ("_read_timeout", "_slice", "reused", "sock", "spare")
+    __slots__ = ("_look", "_read_timeout", "_slice", "reused", "sock", "spare")
 
     def __init__(self, sock: socket.socket, limits: Limits) -> None:
         self.sock = sock
@@ -44,6 +45,7 @@ class Connection:
         self.reused = False
         self._read_timeout = limits.read_timeout
         self._slice = min(SLICE, limits.read_timeout)
+        self._look = None if hasattr(sock, "pending") else look_at(sock.fileno())
         sock.settimeout(self._slice)
 
     def close(self) -> None:
@@ -52,7 +54,12 @@ class Connection:
             self.sock.close()
 
     def is_quiet(self) -> bool:
-        """Whether it is open and nothing unasked has come: fit for a next request."""
+        """Whether it is open and nothing unasked has come: fit for a next request.
+
+        Over TLS what has come may be nothing (a ticket), so there it is read.
+        """
+        if self._look is not None:
+            return not self._look()
         try:
             self.sock.settimeout(0.0)
             self.sock.recv(1)

@@ -25,30 +25,38 @@ class Outgoing:
 
     Args:
         cookie_names: of the gate.
+
+    Attributes:
+        start: ``(start_response, *arguments)`` passes the application's call of
+            ``start_response`` on, with clean headers.
     """
 
     def __init__(self, cookie_names: tuple[str, ...]) -> None:
         self._cookie_names = cookie_names
+        self.start = self._starter()
 
     def clean(self, answer: Headers) -> Headers:
         """Return the application's headers without those that would touch the gate."""
         return [pair for pair in answer if not self._touches_gate(*pair)]
 
-    def start(
-        self,
-        start_response: StartResponse,
-        status: str,
-        answer: Headers,
-        exc_info: Any = None,
-    ) -> Callable[[bytes], object]:
-        """Pass the application's ``start_response`` on, with clean headers."""
-        for name, _ in answer:
-            if len(name) in _LENGTHS and name.lower() in _WATCHED:
-                answer = self.clean(answer)
-                break
-        if exc_info is None:
-            return start_response(status, answer)
-        return start_response(status, answer, exc_info)
+    def _starter(self) -> Callable[..., Callable[[bytes], object]]:
+        clean, watched, lengths = self.clean, _WATCHED, _LENGTHS
+
+        def start(
+            start_response: StartResponse,
+            status: str,
+            answer: Headers,
+            exc_info: Any = None,
+        ) -> Callable[[bytes], object]:
+            for name, _ in answer:
+                if len(name) in lengths and name.lower() in watched:
+                    answer = clean(answer)
+                    break
+            if exc_info is None:
+                return start_response(status, answer)
+            return start_response(status, answer, exc_info)
+
+        return start
 
     def _touches_gate(self, name: str, value: str) -> bool:
         if name.lower() == "set-cookie":

@@ -77,6 +77,11 @@ class Passages:
         dressing: what such a request carries.
         plain: environ keys that make no difference, as ``Arrivals`` learns them.
         clock: Unix seconds.
+
+    Attributes:
+        open: dresses the request *environ* and returns True if it may pass as it did
+            before. False says nothing about it: it has to be judged. Raises
+            ``StoreUnavailable`` where nobody can tell whether its session goes on.
     """
 
     def __init__(
@@ -86,38 +91,39 @@ class Passages:
         plain: set[str],
         clock: Callable[[], float],
     ) -> None:
-        self._catch_up = live.catch_up
         self._dressing = dressing
-        self._states = dressing.states
-        self._plain = plain
-        self._clock = clock
-        self._known: dict[Key, Passage] = {}
+        self._known: dict[Key | None, Passage] = {}
+        self.open = self._opener(live.catch_up, plain, clock)
 
-    def open(self, environ: WSGIEnvironment) -> bool:
-        """Dress the request and return True if it may pass as it did before.
+    def _opener(
+        self,
+        catch_up: Callable[[float], None],
+        plain: set[str],
+        clock: Callable[[], float],
+    ) -> Callable[[WSGIEnvironment], bool]:
+        """Return ``open``; each request goes through it, so all it needs is at hand."""
+        key_of, known = _key_of, self._known.get
+        state = self._dressing.state if self._dressing.states else None
 
-        False says nothing about it: it has to be judged.
+        def open_(environ: WSGIEnvironment) -> bool:
+            passage = known(key_of(environ))
+            if passage is None or not plain.issuperset(environ):
+                return False
+            now = clock()
+            catch_up(now)
+            live, since, until, dress, cookie, origin = passage
+            if not (live.alive and since <= now < until):
+                return False
+            environ.update(dress)
+            if cookie is None:
+                del environ["HTTP_COOKIE"]
+            else:
+                environ["HTTP_COOKIE"] = cookie
+            if state is not None:
+                state(environ, live, origin)
+            return True
 
-        Raises:
-            StoreUnavailable: nobody can tell whether its session goes on.
-        """
-        key = _key_of(environ)
-        passage = None if key is None else self._known.get(key)
-        if passage is None or not self._plain.issuperset(environ):
-            return False
-        now = self._clock()
-        self._catch_up(now)
-        live, since, until, dress, cookie, origin = passage
-        if not (live.alive and since <= now < until):
-            return False
-        environ.update(dress)
-        if cookie is None:
-            del environ["HTTP_COOKIE"]
-        else:
-            environ["HTTP_COOKIE"] = cookie
-        if self._states:
-            self._dressing.state(environ, live, origin)
-        return True
+        return open_
 
     def remember(
         self,
