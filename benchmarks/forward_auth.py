@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import contextlib
 import re
+from functools import partial
 from pathlib import Path
 
 from click.testing import CliRunner
 
-from benchmarks import servers, signed_in
+from benchmarks import signed_in
 from benchmarks.load import request
-from benchmarks.table import Row, in_turn, ratios, show
+from benchmarks.servers import Contestant, compare
+from benchmarks.table import Row, ratios, show
 from tests.servers import Nginx, Serve, free_port
 from totp_gate.cli import main
 
@@ -41,20 +43,16 @@ def run(rounds: int, seconds: float) -> list[Row]:
             "/page",
             {**signed_in.BROWSER, "Host": signed_in.HOST, "Cookie": cookie},
         )
-        costs: dict[str, list[float]] = {}
-        runs = {}
-        for name in ("without", "again", "repeated", "every time"):
-            front = stack.enter_context(_front(made.path, gate, name))
-            costs[name] = []
-            runs[name] = servers.measured(
-                front, sent, seconds / servers.SLICES, costs[name], CONNECTIONS
-            )
-        rates = in_turn(runs, rounds * servers.SLICES)
+        contestants = {
+            name: Contestant(partial(_front, made.path, gate, name), sent)
+            for name in ("without", "again", "repeated", "every time")
+        }
+        rates, costs = compare(contestants, rounds, seconds, CONNECTIONS)
     return show(
         "nginx that asks the gate / nginx that does not",
         [
-            *_rows("answers for the same processor time", servers.best(costs), BUDGET),
-            *_rows("answers a second", servers.best(rates)),
+            *_rows("answers for the same processor time", costs, BUDGET),
+            *_rows("answers a second", rates),
         ],
     )
 

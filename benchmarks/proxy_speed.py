@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from functools import partial
 
 from benchmarks import servers, signed_in
 from benchmarks.load import Result, measure, request
-from benchmarks.servers import SLICES, best, measured
-from benchmarks.table import Row, in_turn, ratios, show
-from tests.servers import Gunicorn, Nginx, answers
+from benchmarks.servers import Contestant, compare
+from benchmarks.table import Row, ratios, show
+from tests.servers import Gunicorn, Nginx, Server, answers
 
 OF_HELLO = 0.55
 OF_URLLIB3 = 1.8
@@ -42,10 +43,11 @@ def run(rounds: int, seconds: float) -> list[Row]:
         sent = request("/page", {**headers, "Cookie": signed_in.sign_in(made)})
         env = {"UPSTREAM": upstream.url, "BENCHMARK_SETTINGS": str(made.path)}
         contestants = {
-            name: stack.enter_context(_serve(app, env)) for name, app in APPS.items()
+            name: Contestant(partial(_serve, app, env), sent)
+            for name, app in APPS.items()
         }
-        compared = _compare(contestants, sent, rounds, seconds)
-        return [*compared, *_scale(contestants, sent, rounds, seconds)]
+        compared = _compare(contestants, rounds, seconds)
+        return [*compared, *_scale(contestants, rounds, seconds)]
 
 
 def _serve(app: str, env: Mapping[str, str]) -> Gunicorn:
@@ -57,19 +59,14 @@ def _serve(app: str, env: Mapping[str, str]) -> Gunicorn:
 
 
 def _compare(
-    contestants: Mapping[str, Gunicorn], sent: bytes, rounds: int, seconds: float
+    contestants: Mapping[str, Contestant], rounds: int, seconds: float
 ) -> list[Row]:
-    costs: dict[str, list[float]] = {name: [] for name in contestants}
-    runs = {
-        name: measured(server, sent, seconds / SLICES, costs[name], CONNECTIONS)
-        for name, server in contestants.items()
-    }
-    rates = in_turn(runs, rounds * SLICES)
+    rates, costs = compare(contestants, rounds, seconds, CONNECTIONS)
     return show(
         "The proxy, one gevent worker, 16 connections",
         [
-            *_rows("answers a second", best(rates), judged=True),
-            *_rows("answers for the same processor time", best(costs), judged=False),
+            *_rows("answers a second", rates, judged=True),
+            *_rows("answers for the same processor time", costs, judged=False),
         ],
     )
 
@@ -101,23 +98,27 @@ _NAMES = {
 
 
 def _scale(
-    contestants: Mapping[str, Gunicorn], sent: bytes, rounds: int, seconds: float
+    contestants: Mapping[str, Contestant], rounds: int, seconds: float
 ) -> list[Row]:
     """Return how the cost changes with the number of connections."""
+    gate, hello = contestants["gate"], contestants["hello"]
+
+    def ask(server: Server, connections: int) -> Result:
+        result = measure(
+            server.port, lambda: gate.sent, connections=connections, seconds=seconds
+        )
+        assert set(result.statuses) == {200}, result.statuses
+        return result
+
+    pairs: dict[int, list[tuple[Result, Result]]] = {number: [] for number in SCALE}
+    for _ in range(max(3, rounds // 2)):
+        with gate.begin() as ours, hello.begin() as bare:
+            for connections, found in pairs.items():
+                found.append((ask(ours, connections), ask(bare, connections)))
     rows = []
-    for connections in SCALE:
-
-        def ask(name: str, connections: int = connections) -> Result:
-            port = contestants[name].port
-            result = measure(
-                port, lambda: sent, connections=connections, seconds=seconds
-            )
-            assert set(result.statuses) == {200}, result.statuses
-            return result
-
-        both = [(ask("gate"), ask("hello")) for _ in range(max(3, rounds // 2))]
-        rates = [gate.rate / hello.rate for gate, hello in both]
-        late = [gate.quantile(0.99) / gate.quantile(0.5) for gate, _ in both]
+    for connections, both in pairs.items():
+        rates = [ours.rate / bare.rate for ours, bare in both]
+        late = [ours.quantile(0.99) / ours.quantile(0.5) for ours, _ in both]
         rows += [
             Row(f"{connections} connections: gate and proxy / hello world", rates),
             Row(f"{connections} connections: p99 / p50 of gate and proxy", late),

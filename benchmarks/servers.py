@@ -3,15 +3,19 @@
 The same worker class, the same parser, the same requests over kept-alive connections
 (a sync worker closes each). What is judged is how many answers one worker gives for the
 same processor time: that is what bounds its answers a second when it has work enough,
-and other programs on the machine disturb it less. Of each round the best slice counts.
-The same server measured against itself shows what a ratio is worth here.
+and other programs on the machine disturb it less. Where a process lies in memory is
+worth a hundredth or two, so each round has processes of its own; of each the best slice
+counts. The same server measured against itself shows what a ratio is worth here.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from benchmarks import signed_in
@@ -83,26 +87,63 @@ def _compare(worker_class: str, rounds: int, seconds: float) -> list[Row]:
             ),
         }
         cookies = {made.path: signed_in.sign_in(made) for made in (direct, behind)}
-        costs: dict[str, list[float]] = {name: [] for name in apps}
-        runs = {}
-        for name, (app, made, further) in apps.items():
-            server = serve(app, made.path, worker_class=worker_class)
-            stack.enter_context(server)
-            sent = _headers(cookies[made.path], further)
-            runs[name] = measured(server, sent, seconds / SLICES, costs[name])
-        rates = in_turn(runs, rounds * SLICES)
+        contestants = {
+            name: Contestant(
+                partial(serve, app, made.path, worker_class=worker_class),
+                _headers(cookies[made.path], further),
+            )
+            for name, (app, made, further) in apps.items()
+        }
+        rates, costs = compare(contestants, rounds, seconds)
     return [
-        *_rows("answers for the same processor time", best(costs), BUDGET),
-        *_rows("answers a second", best(rates)),
+        *_rows("answers for the same processor time", costs, BUDGET),
+        *_rows("answers a second", rates),
     ]
 
 
-def best(slices: dict[str, list[float]]) -> dict[str, list[float]]:
-    """Return the best slice of each round."""
-    return {
-        name: [max(values[at : at + SLICES]) for at in range(0, len(values), SLICES)]
-        for name, values in slices.items()
-    }
+@dataclass(frozen=True)
+class Contestant:
+    """A server that is compared, and the request it is asked.
+
+    Attributes:
+        begin: makes it anew.
+    """
+
+    begin: Callable[[], AbstractContextManager[Server]]
+    sent: bytes
+
+
+def compare(
+    contestants: Mapping[str, Contestant],
+    rounds: int,
+    seconds: float,
+    connections: int = CONNECTIONS,
+) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Measure all in each round, each in a fresh process, in slices that take turns.
+
+    Returns:
+        By name, of each round: answers a second, and answers for a second of
+        processor time.
+    """
+    rates: dict[str, list[float]] = {name: [] for name in contestants}
+    costs: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(rounds):
+        with contextlib.ExitStack() as stack:
+            slices: dict[str, list[float]] = {name: [] for name in contestants}
+            runs = {
+                name: measured(
+                    stack.enter_context(one.begin()),
+                    one.sent,
+                    seconds / SLICES,
+                    slices[name],
+                    connections,
+                )
+                for name, one in contestants.items()
+            }
+            for name, found in in_turn(runs, SLICES).items():
+                rates[name].append(max(found))
+                costs[name].append(max(slices[name]))
+    return rates, costs
 
 
 def _rows(what: str, values: dict[str, list[float]], budget: float | None = None):
