@@ -9,12 +9,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 from tests.stores.conftest import START
 from tests.stores.records import session
 from totp_gate.errors import ConfigError, StoreUnavailable
-from totp_gate.stores import migrations
+from totp_gate.stores import migrations, schema
 
 
 def column(name: str, *, slow: float = 0):
@@ -60,6 +60,17 @@ def test_a_new_state_is_made_at_this_version(open_file, monkeypatch):
     monkeypatch.setattr(migrations, "STEPS", (column("new1"),))
 
     assert found(open_file()) == ("2", [])
+
+
+def test_a_new_state_has_all_that_the_schema_says(state, open_file):
+    open_file().close()
+    engine = create_engine("sqlite://")
+    schema.metadata.create_all(engine)
+
+    with engine.connect() as wanted, closing(sqlite3.connect(state)) as made:
+        told = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name"
+        assert made.execute(told).fetchall() == wanted.execute(text(told)).all()
+    engine.dispose()
 
 
 def test_an_older_state_takes_the_steps_it_has_not_seen(old, open_file, monkeypatch):

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from functools import cache
 
-from sqlalchemy import Connection, insert, inspect, select, text, update
+from sqlalchemy import Connection, Dialect, insert, inspect, select, text, update
+from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
 from totp_gate.errors import ConfigError
 from totp_gate.stores import schema
@@ -37,7 +39,8 @@ def version() -> int:
 
 def create(connection: Connection) -> None:
     """Make the tables and what every state begins with."""
-    schema.metadata.create_all(connection)
+    for statement in _making(connection.dialect):
+        connection.exec_driver_sql(statement)
     beginnings = {
         "version": str(version()),
         "instance": secrets.token_hex(16),
@@ -47,6 +50,17 @@ def create(connection: Connection) -> None:
         insert(schema.meta),
         [{"key": key, "value": value} for key, value in beginnings.items()],
     )
+
+
+@cache
+def _making(dialect: Dialect) -> tuple[str, ...]:
+    """Return the statements that make every table and index in *dialect*."""
+    made: list[ExecutableDDLElement] = []
+    for table in schema.metadata.sorted_tables:
+        made.append(CreateTable(table))
+        indexes = sorted(table.indexes, key=lambda index: str(index.name))
+        made += map(CreateIndex, indexes)
+    return tuple(str(each.compile(dialect=dialect)) for each in made)
 
 
 def upgrade(connection: Connection, called: str = "the state") -> None:

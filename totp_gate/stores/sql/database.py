@@ -33,7 +33,7 @@ from sqlalchemy.pool import QueuePool, StaticPool
 from totp_gate.errors import StoreUnavailable
 from totp_gate.stores import schema
 from totp_gate.stores.bell import SilentBell
-from totp_gate.stores.sql import dialect
+from totp_gate.stores.sql import compiled, dialect
 from totp_gate.waiting import Runner, call_here
 
 APPLICATION_ID = 0x746F7470  # "totp": tells a state from another program's database
@@ -266,12 +266,13 @@ def sqlite_engine(
             "pool_use_lifo": True,
         }
     engine = create_engine(
-        URL.create("sqlite", database=str(path) if path else None),
+        URL.create(compiled.DRIVER, database=str(path) if path else None),
         connect_args={
             "check_same_thread": False,
             "isolation_level": None,  # BEGIN is said below, not guessed by the driver
             "timeout": patience,
         },
+        execution_options={"compiled_cache": compiled.KEPT},
         hide_parameters=True,
         **options,
     )
