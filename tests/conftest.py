@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.applications import echo
+from tests.moments import Moment
 from totp_gate.app import Gate
 from totp_gate.config import load_config
 from totp_gate.core.passwords import Profile
@@ -51,26 +53,55 @@ def program() -> Callable[[str], Path]:
     return find
 
 
+@pytest.fixture(scope="session")
+def moments(tmp_path_factory):
+    """What a test may begin with: a gate, a user of it, a browser of the user."""
+
+    def with_alice(house):
+        alice = house.add_user(
+            "alice", groups=["staff", "ops"], display="Alice Ä", email="a@example.com"
+        )
+        return {"alice": alice}
+
+    def with_browser(house):
+        there = with_alice(house)
+        return there | {"browser": house.sign_in(there["alice"])}
+
+    prepared = {"browser": with_browser, "alice": with_alice, "": lambda _: {}}
+    make = partial(Installation, echo)
+    return {
+        name: Moment(make, tmp_path_factory.mktemp(name or "nobody"), prepare)
+        for name, prepare in prepared.items()
+    }
+
+
 @pytest.fixture
-def installation(tmp_path):
-    """A gate in front of an application that tells what it received."""
+def beginning(request, tmp_path, moments):
+    """The gate of this test, and who is there: as much as is asked for by name."""
     echo.calls = 0
-    made = Installation(echo, tmp_path)
-    yield made
-    made.accounts.store.close()
+    furthest = next(name for name in moments if name in {*request.fixturenames, ""})
+    house, there = moments[furthest].again(tmp_path)
+    yield {"installation": house} | there
+    house.accounts.store.close()
 
 
 @pytest.fixture
-def alice(installation):
-    return installation.add_user(
-        "alice", groups=["staff", "ops"], display="Alice Ä", email="a@example.com"
-    )
+def installation(beginning):
+    """A gate in front of an application that tells what it received."""
+    return beginning["installation"]
 
 
 @pytest.fixture
-def browser(installation, alice):
+def alice(installation, beginning):
+    """Somebody with a password and an authenticator."""
+    assert installation is beginning["installation"], "another gate has another Alice"
+    return beginning["alice"]
+
+
+@pytest.fixture
+def browser(alice, beginning):
     """A browser in which Alice is signed in."""
-    return installation.sign_in(alice)
+    return beginning["browser"]
 
 
 @pytest.fixture
