@@ -8,6 +8,9 @@ BIN = .venv/bin
 ARGS =
 export PYTHON INSTALL
 
+# Compiling all tests and modules anew would be a third of the work of a short run.
+unexport PYTHONDONTWRITEBYTECODE
+
 # What needs neither servers nor a browser nor a build.
 QUICK = not server and not browser and not packaging
 
