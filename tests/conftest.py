@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 from tests.applications import echo
-from tests.moments import Moment
+from tests.moments import Moments
 from totp_gate.app import Gate
 from totp_gate.config import load_config
 from totp_gate.core.passwords import Profile
@@ -55,34 +55,28 @@ def program() -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session")
 def moments(tmp_path_factory):
-    """What a test may begin with: a gate, a user of it, a browser of the user."""
+    """Where a test may begin; a module may have moments of its own."""
 
-    def with_alice(house):
-        alice = house.add_user(
+    def alice(house):
+        return house.add_user(
             "alice", groups=["staff", "ops"], display="Alice Ä", email="a@example.com"
         )
-        return {"alice": alice}
 
-    def with_browser(house):
-        there = with_alice(house)
-        return there | {"browser": house.sign_in(there["alice"])}
-
-    prepared = {"browser": with_browser, "alice": with_alice, "": lambda _: {}}
-    make = partial(Installation, echo)
-    return {
-        name: Moment(make, tmp_path_factory.mktemp(name or "nobody"), prepare)
-        for name, prepare in prepared.items()
-    }
+    return Moments(
+        partial(Installation, echo),
+        tmp_path_factory.mktemp,
+        alice=alice,
+        browser=lambda house, alice: house.sign_in(alice),
+    )
 
 
 @pytest.fixture
 def beginning(request, tmp_path, moments):
-    """The gate of this test, and who is there: as much as is asked for by name."""
+    """What there is when the test begins, by name: no more than it asks for."""
     echo.calls = 0
-    furthest = next(name for name in moments if name in {*request.fixturenames, ""})
-    house, there = moments[furthest].again(tmp_path)
-    yield {"installation": house} | there
-    house.accounts.store.close()
+    there = moments.begin(request.fixturenames, tmp_path)
+    yield there
+    there["installation"].accounts.store.close()
 
 
 @pytest.fixture
@@ -94,7 +88,7 @@ def installation(beginning):
 @pytest.fixture
 def alice(installation, beginning):
     """Somebody with a password and an authenticator."""
-    assert installation is beginning["installation"], "another gate has another Alice"
+    assert installation is beginning["installation"], "another house, another Alice"
     return beginning["alice"]
 
 

@@ -7,47 +7,73 @@ copied: every test still has a gate, a state file, a clock and browsers of its o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from totp_gate.testing import Clock, Installation
 
+Make = Callable[..., Installation]
+Step = Callable[..., Any]
 
-class Moment:
-    """A house as it was when *prepare* had returned.
+
+class Moments:
+    """A house, and what is done there one after the other.
 
     Args:
-        make: makes a house from a folder and ``clock``; given the same twice, the same
-            house (``functools.partial(Installation, echo)``).
-        folder: an empty folder, for the house that is copied.
-        prepare: brings it there; returns people and browsers, alone or in a container.
+        make: makes the house from a folder, and from ``clock`` where it is copied
+            (``functools.partial(Installation, echo)``).
+        new_folder: makes an empty folder from a name (``tmp_path_factory.mktemp``).
+        steps: by the name of the fixture each makes; called with the house, and by name
+            with what the steps before it have made.
     """
 
     def __init__(
-        self,
-        make: Callable[..., Installation],
-        folder: Path,
-        prepare: Callable[[Installation], Any] = lambda _: None,
+        self, make: Make, new_folder: Callable[[str], Path], **steps: Step
     ) -> None:
-        with make(folder) as house:
-            self._brought = prepare(house)
         self._make = make
-        self._gate = house.gate
-        self._now = house.clock.now
-        self._files = {path.name: path.read_bytes() for path in folder.iterdir()}
+        self._new_folder = new_folder
+        self._steps = steps
+        self._known: dict[int, Moment] = {}
 
-    def again(self, folder: Path) -> tuple[Installation, Any]:
-        """Return a house at this moment, and its people and browsers.
+    def begin(self, asked: Collection[str], folder: Path) -> dict[str, Any]:
+        """Return what the steps make up to the last that is asked for.
+
+        The house is there as ``installation``.
 
         Args:
+            asked: names of fixtures.
             folder: an empty folder.
         """
+        count = max(
+            (n for n, name in enumerate(self._steps, 1) if name in asked), default=0
+        )
+        if count not in self._known:
+            steps = dict(list(self._steps.items())[:count])
+            self._known[count] = Moment(self._make, self._new_folder("moment"), steps)
+        return self._known[count].again(folder)
+
+
+class Moment:
+    """The house as it is after *steps*; the arguments are those of ``Moments``."""
+
+    def __init__(self, make: Make, folder: Path, steps: dict[str, Step]) -> None:
+        self._make = make
+        self._made: dict[str, Any] = {}
+        with make(folder) as self._house:
+            for name, step in steps.items():
+                self._made[name] = step(self._house, **self._made)
+        self._files = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def again(self, folder: Path) -> dict[str, Any]:
+        """Return a copy of the house and of what was made, by name."""
         for name, octets in self._files.items():
             copied = folder / name
             copied.touch(mode=0o600)
             copied.write_bytes(octets)
-        house = self._make(folder, clock=Clock(self._now))
-        # A browser that is copied asks the gate of the copy.
-        return house, deepcopy(self._brought, {id(self._gate): house.gate})
+        first = self._house
+        house = self._make(folder, clock=Clock(first.clock.now))
+        # Browsers and whatever else was made belong to the copy from now on.
+        known = {id(first): house, id(first.gate): house.gate}
+        return {"installation": house} | deepcopy(self._made, known)

@@ -2,10 +2,12 @@
 
 import re
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from tests.applications import echo
+from tests.moments import Moments
 from tests.web.forms import (
     ACCOUNT,
     CODE,
@@ -824,15 +826,28 @@ ABOUT = {
 class TestTwoUsers:
     """Whatever Alice sends about what is Bob's does nothing, and shows nothing."""
 
-    @pytest.fixture
-    def house(self, tmp_path):
-        made = Installation(echo, tmp_path, '[second_factor]\ntrusted_device = "30d"\n')
-        yield made
-        made.accounts.store.close()
+    @pytest.fixture(scope="class")
+    @classmethod
+    def moments(cls, tmp_path_factory):
+        trust = '[second_factor]\ntrusted_device = "30d"\n'
+        return Moments(
+            partial(Installation, echo, settings=trust),
+            tmp_path_factory.mktemp,
+            people=cls.with_everything,
+        )
 
     @pytest.fixture
-    def people(self, house):
-        """Alice and Bob, each with one of everything; the first is signed in."""
+    def house(self, installation):
+        return installation
+
+    @pytest.fixture
+    def people(self, beginning):
+        """The browsers of Alice and Bob, both signed in, by name."""
+        return beginning["people"]
+
+    @staticmethod
+    def with_everything(house):
+        """Let there be Alice and Bob, each with one of everything."""
         browsers = {}
         for name in ("alice", "bob"):
             person = house.add_user(name)

@@ -3,10 +3,12 @@
 import json
 import re
 import sqlite3
+from functools import partial
 
 import pytest
 
 from tests.applications import echo
+from tests.moments import Moments
 from tests.web.forms import (
     CODE,
     LOGIN,
@@ -67,15 +69,29 @@ class Guesser:
         return look(answer, name)
 
 
+@pytest.fixture(scope="module")
+def moments(tmp_path_factory):
+    """A gate whose audit can be read; at the end strangers have no more guesses."""
+    return Moments(
+        partial(Installation, echo, settings='[audit]\nfile = "audit.log"\n'),
+        tmp_path_factory.mktemp,
+        alice=lambda house: house.add_user("alice"),
+        browser=lambda house, alice: house.sign_in(alice),
+        stopped=lambda house, **_: stop(house, "alice", NOBODY),
+    )
+
+
 @pytest.fixture
-def lines(tmp_path):
-    """A gate whose audit can be read."""
-    made = Installation(echo, tmp_path, '[audit]\nfile = "audit.log"\n')
-    made.lines = lambda: [
-        json.loads(line) for line in (tmp_path / "audit.log").read_text().splitlines()
-    ]
-    yield made
-    made.accounts.store.close()
+def stopped(beginning):
+    """What was seen while they guessed, by name. Took days: no session is left."""
+    return beginning["stopped"]
+
+
+@pytest.fixture
+def lines(installation):
+    """Read the audit."""
+    audit = installation.folder / "audit.log"
+    return lambda: [json.loads(line) for line in audit.read_text().splitlines()]
 
 
 def test_from_a_thousand_addresses_nobody_learns_who_exists_nor_keeps_her_out(
@@ -127,10 +143,9 @@ class TestTheEnd:
 
     @pytest.mark.parametrize("accept", [{}, {"headers": JSON}], ids=["page", "JSON"])
     def test_it_comes_alike_whoever_has_the_name_and_whatever_is_typed(
-        self, installation, alice, accept
+        self, installation, stopped, accept
     ):
-        seen = stop(installation, "alice", NOBODY)
-        assert seen["alice"] == seen[NOBODY]
+        assert stopped["alice"] == stopped[NOBODY]
 
         installation.clock.tick(40 * 86_400)
         installation.restart()
@@ -150,18 +165,15 @@ class TestTheEnd:
         assert "Retry-After" not in dict(headers)
 
     def test_a_known_browser_stays_in_and_forgives_strangers_nothing(
-        self, installation, alice, browser
+        self, installation, alice, browser, stopped
     ):
-        stop(installation, "alice")  # takes a day, in which her session ends
-
         assert is_in(installation.sign_in(alice, browser))
 
         assert Guesser(installation).guess("alice", RIGHT)[0] == 429
 
     def test_a_password_that_its_owner_changes_in_one_opens_the_account(
-        self, installation, alice, browser
+        self, installation, alice, browser, stopped
     ):
-        stop(installation, "alice")
         installation.sign_in(alice, browser)
         new = "something else entirely"
         installation.clock.tick(30)
@@ -181,51 +193,68 @@ class TestTheEnd:
         assert is_in(installation.sign_in(again))
 
     def test_and_the_browser_stays_known_whatever_strangers_do_then(
-        self, installation, alice, browser
+        self, installation, alice, browser, stopped
     ):
         self.test_a_password_that_its_owner_changes_in_one_opens_the_account(
-            installation, alice, browser
+            installation, alice, browser, stopped
         )
         stop(installation, "alice")
 
         again = Person("alice", "something else entirely", alice.seed)
         assert is_in(installation.sign_in(again, browser))
 
-    def test_unlocking_opens_it(self, installation, alice):
-        stop(installation, "alice")
-
+    def test_unlocking_opens_it(self, installation, alice, stopped):
         assert installation.accounts.guessing.unlock("alice")
 
         assert is_in(installation.sign_in(alice))
 
-    def test_it_is_told_once_at_the_moment_it_is_reached(self, lines):
-        lines.add_user("alice")
-        stop(lines, "alice", NOBODY)
+    def test_it_is_told_once_at_the_moment_it_is_reached(
+        self, installation, lines, stopped
+    ):
         for name in ("alice", NOBODY):
-            Guesser(lines).guess(name)
+            Guesser(installation).guess(name)
 
         said = [
             (line["outcome"], line.get("user"), line["detail"])
-            for line in lines.lines()
+            for line in lines()
             if line["event"] == "account-locked"
         ]
         assert said == [
             ("failure", "alice", "password"),
             ("failure", None, "password"),
         ]
-        assert events_of(lines).count(("account-locked", "failure")) == 1
+        assert events_of(installation).count(("account-locked", "failure")) == 1
 
-    def test_it_is_told_of_codes_and_the_owner_reads_it(
-        self, installation, alice, browser
-    ):
+
+class TestTheEndOfCodes:
+    """Whoever knows the password has typed a hundred wrong codes in a row."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def moments(cls, tmp_path_factory):
+        return Moments(
+            partial(Installation, echo),
+            tmp_path_factory.mktemp,
+            alice=lambda house: house.add_user("alice"),
+            browser=lambda house, alice: house.sign_in(alice),
+            guessed=lambda house, alice, browser: cls.guess(house, alice),
+        )
+
+    @pytest.fixture(autouse=True)
+    def guessed(self, beginning):
+        return beginning["guessed"]
+
+    @staticmethod
+    def guess(house, person):
         for number in range(STOP):
-            installation.clock.tick(3600)
-            thief, place = half_way(installation, alice, number)
+            house.clock.tick(3600)
+            thief, place = half_way(house, person, number)
             form = form_on(thief.get(CODE).text, CODE)
-            wrong = thief.post(
-                CODE, data=form.fields | {"code": "000000"}, environ_base=place
-            )
+            typed = form.fields | {"code": "000000"}
+            wrong = thief.post(CODE, data=typed, environ_base=place)
             assert wrong.status_code == 401
+
+    def test_it_is_told_and_the_owner_reads_it(self, installation, alice, browser):
         assert events_of(installation).count(("account-locked", "failure")) == 1
 
         thief, place = half_way(installation, alice, STOP)
@@ -239,11 +268,6 @@ class TestTheEnd:
         assert "closed to new browsers" in browser.get(CODE).text
 
     def test_whoever_lost_everything_begins_anew(self, installation, alice):
-        for number in range(STOP):
-            installation.clock.tick(3600)
-            thief, place = half_way(installation, alice, number)
-            form = form_on(thief.get(CODE).text, CODE)
-            thief.post(CODE, data=form.fields | {"code": "000000"}, environ_base=place)
         accounts = installation.accounts
         assert accounts.guessing.stopped() == ["alice"]
 
@@ -386,19 +410,21 @@ def test_while_a_name_waits_nothing_is_written_whoever_has_it(installation, alic
     state.close()
 
 
-def test_the_audit_names_whom_the_guesses_are_about_if_there_is_one(lines):
-    lines.add_user("alice")
-    guesser = Guesser(lines)
+def test_the_audit_names_whom_the_guesses_are_about_if_there_is_one(
+    installation, alice, lines
+):
+    guesser = Guesser(installation)
     for name in ("ALICE", "hunter2") * 7:
         guesser.guess(name)
 
-    said = [(line["outcome"], line.get("user")) for line in lines.lines()]
+    said = [(line["outcome"], line.get("user")) for line in lines()]
 
     assert said == [("failure", "alice"), ("failure", None)] * 6 + [
         ("locked", "alice"),
         ("locked", None),
     ]
-    kept = [*lines.accounts.store.events(), *lines.accounts.store.events("")]
+    store = installation.accounts.store
+    kept = [*store.events(), *store.events("")]
     assert {one.user for one in kept} == {"alice", ""}
 
 
