@@ -7,6 +7,7 @@ copied: every test still has a gate, a state file, a clock and browsers of its o
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Collection
 from copy import deepcopy
 from pathlib import Path
@@ -64,16 +65,19 @@ class Moment:
         with make(folder) as self._house:
             for name, step in steps.items():
                 self._made[name] = step(self._house, **self._made)
-        self._files = {path.name: path.read_bytes() for path in folder.iterdir()}
+        self._folder = folder
 
     def again(self, folder: Path) -> dict[str, Any]:
         """Return a copy of the house and of what was made, by name."""
-        for name, octets in self._files.items():
-            copied = folder / name
-            copied.touch(mode=0o600)
-            copied.write_bytes(octets)
+        copy_files(self._folder, folder)
         first = self._house
         house = self._make(folder, clock=Clock(first.clock.now))
         # Browsers and whatever else was made belong to the copy from now on.
         known = {id(first): house, id(first.gate): house.gate}
         return {"installation": house} | deepcopy(self._made, known)
+
+
+def copy_files(source: Path, folder: Path) -> None:
+    """Copy the files of a gate that is closed, with their modes."""
+    for path in source.iterdir():
+        shutil.copy(path, folder)

@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,11 +60,17 @@ def definitions_in(path: Path, node: ast.AST, public: bool) -> Iterator[Definiti
             yield from definitions_in(path, child, public)
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_bytes())
+
+
+@cache
 def definitions() -> list[Definition]:
     return [
         definition
         for path in modules()
-        for definition in definitions_in(path, ast.parse(path.read_bytes()), True)
+        for definition in definitions_in(path, tree(path), True)
     ]
 
 
@@ -131,9 +138,7 @@ def test_what_is_public_says_what_it_does():
         if each.public and ast.get_docstring(each.node) is None
     ]
     silent += [
-        place(path)
-        for path in modules()
-        if ast.get_docstring(ast.parse(path.read_bytes())) is None
+        place(path) for path in modules() if ast.get_docstring(tree(path)) is None
     ]
 
     assert silent == []

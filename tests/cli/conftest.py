@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.moments import copy_files
 from totp_gate.app import Accounts
 from totp_gate.cli import main
 from totp_gate.cli.parts import Parts
@@ -79,9 +80,11 @@ def terminal(tmp_path: Path) -> Terminal:
     return Terminal(tmp_path)
 
 
-@pytest.fixture
-def alice(terminal: Terminal) -> Terminal:
-    """A terminal where alice has a password and an authenticator."""
+@pytest.fixture(scope="session")
+def with_alice(tmp_path_factory: pytest.TempPathFactory) -> Terminal:
+    """The terminal that ``alice`` is a copy of."""
+    terminal = Terminal(tmp_path_factory.mktemp("alice"))
+    write_settings(terminal.folder)
     words = ("user", "add", "alice", "--password-stdin", "--no-link")
     terminal.do(*words, input=PASSWORD + "\n")
     accounts = terminal.open()
@@ -91,4 +94,13 @@ def alice(terminal: Terminal) -> Terminal:
     )
     accounts.store.add_authenticator(ready, only=True)
     accounts.store.close()
+    return terminal
+
+
+@pytest.fixture
+def alice(with_alice: Terminal, tmp_path: Path) -> Terminal:
+    """A terminal where alice has a password and an authenticator."""
+    copy_files(with_alice.folder, tmp_path)
+    terminal = Terminal(tmp_path)
+    terminal.clock.now = with_alice.clock.now
     return terminal

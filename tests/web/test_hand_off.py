@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
 from tests.applications import echo
+from tests.moments import Moments
 from totp_gate.accounts.guessing import Visitor
 from totp_gate.model import LoginState
 from totp_gate.testing import Installation, submit
@@ -91,28 +93,35 @@ class Walk:
         return None if found is None else found.value
 
 
-@pytest.fixture
-def house(tmp_path):
-    echo.calls = 0
-    made = Installation(echo, tmp_path, RULES, gate={"origin": [HOME, WIKI, BLOG]})
-    yield made
-    made.accounts.store.close()
+@pytest.fixture(scope="module")
+def moments(tmp_path_factory):
+    def signed_in(house, alice, walk):
+        house.sign_in(alice, walk.browser)
+
+    return Moments(
+        partial(
+            Installation, echo, settings=RULES, gate={"origin": [HOME, WIKI, BLOG]}
+        ),
+        tmp_path_factory.mktemp,
+        alice=lambda house: house.add_user("alice"),
+        walk=lambda house, alice: Walk(house),
+        at_home=signed_in,
+    )
 
 
 @pytest.fixture
-def alice(house):
-    return house.add_user("alice", "correct horse battery")
+def house(installation):
+    return installation
 
 
 @pytest.fixture
-def walk(house):
-    return Walk(house)
+def walk(beginning):
+    return beginning["walk"]
 
 
 @pytest.fixture
-def at_home(house, alice, walk):
+def at_home(walk):
     """A browser that is signed in at home and was nowhere else yet."""
-    house.sign_in(alice, walk.browser)
     return walk
 
 

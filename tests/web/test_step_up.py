@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import pytest
 
 from tests.applications import echo
+from tests.moments import Moments
 from totp_gate.testing import Installation, submit
 
 PROGRAM = {"Accept": "application/json"}
@@ -34,25 +36,25 @@ policy = "public"
 """
 
 
-@pytest.fixture
-def gate(tmp_path):
-    echo.calls = 0
-    made = Installation(echo, tmp_path, RULES)
-    yield made
-    made.accounts.store.close()
+@pytest.fixture(scope="module")
+def moments(tmp_path_factory):
+    def browser(gate, alice):
+        """A browser in which Alice has signed in eleven minutes ago."""
+        browser = gate.sign_in(alice)
+        gate.clock.tick(660)
+        return browser
+
+    return Moments(
+        partial(Installation, echo, settings=RULES),
+        tmp_path_factory.mktemp,
+        alice=lambda gate: gate.add_user("alice", groups=["staff"]),
+        browser=browser,
+    )
 
 
 @pytest.fixture
-def alice(gate):
-    return gate.add_user("alice", groups=["staff"])
-
-
-@pytest.fixture
-def browser(gate, alice):
-    """A browser in which Alice has signed in eleven minutes ago."""
-    browser = gate.sign_in(alice)
-    gate.clock.tick(660)
-    return browser
+def gate(installation):
+    return installation
 
 
 @pytest.fixture

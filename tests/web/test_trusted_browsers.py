@@ -1,10 +1,12 @@
 """A trusted browser stands for the code, for a while, and never for the password."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from tests.applications import echo
+from tests.moments import Moments
 from tests.web.forms import (
     ACCOUNT,
     CODE,
@@ -33,16 +35,20 @@ DAY = 86_400
 NEWS = f"{ACCOUNT}/news"
 
 
-@pytest.fixture
-def house(tmp_path):
-    made = Installation(echo, tmp_path, TRUST)
-    yield made
-    made.accounts.store.close()
+@pytest.fixture(scope="module")
+def moments(tmp_path_factory):
+    """The browser is one that Alice trusts, and is signed in with."""
+    return Moments(
+        partial(Installation, echo, settings=TRUST),
+        tmp_path_factory.mktemp,
+        alice=lambda house: house.add_user("alice"),
+        browser=lambda house, alice: trust(house, alice),
+    )
 
 
 @pytest.fixture
-def alice(house):
-    return house.add_user("alice")
+def house(installation):
+    return installation
 
 
 def trust(house, person, browser=None):
@@ -64,12 +70,6 @@ def comes_again(house, browser, person, after=60):
     sign_out(browser)
     house.clock.tick(after)
     return type_password(browser, person).headers["Location"] == "/"
-
-
-@pytest.fixture
-def browser(house, alice):
-    """A browser that Alice trusts and is signed in with."""
-    return trust(house, alice)
 
 
 def copy_of(house, browser):

@@ -18,6 +18,7 @@ from totp_gate.errors import ConfigError, GateError
 if TYPE_CHECKING:
     from totp_gate.config import Config
     from totp_gate.core.keys import KeyRing
+    from totp_gate.core.passwords import Profile
     from totp_gate.model import User
 
 _PATIENCE = 2.0
@@ -45,7 +46,7 @@ def check(parts: Parts, as_json: bool) -> None:
     Example: totp-gate --config /etc/totp_gate/gate.toml check
     """
     try:
-        found = look(parts.path)
+        found = look(parts.path, profile=parts.profile)
     except ConfigError as error:
         if as_json:
             _print_json(error.problems, [])
@@ -72,8 +73,11 @@ def _print_json(
     print_json(told if problems else told | summary)
 
 
-def look(path: Path) -> Findings:
+def look(path: Path, *, profile: Profile | None = None) -> Findings:
     """Return all that can be found out about the installation of the settings *path*.
+
+    Args:
+        profile: what a password hash costs.
 
     Raises:
         ConfigError: there are no settings of which anything could be used.
@@ -83,7 +87,7 @@ def look(path: Path) -> Findings:
     config, problems = examine(path)
     if config is None:
         raise ConfigError(problems)
-    return Findings(config, problems)
+    return Findings(config, problems, profile=profile)
 
 
 class Findings:
@@ -93,6 +97,7 @@ class Findings:
         config: the settings, of which some may be defaults in the place of what cannot
             be used.
         known: what is wrong with those; what they name is not looked at.
+        profile: what a password hash costs.
 
     Attributes:
         config: the settings.
@@ -101,8 +106,11 @@ class Findings:
         summary: what there is.
     """
 
-    def __init__(self, config: Config, known: Problems) -> None:
+    def __init__(
+        self, config: Config, known: Problems, *, profile: Profile | None = None
+    ) -> None:
         self.problems: Problems = list(known)
+        self._profile = profile
         self.config = config
         self.warnings: Problems = []
         self.summary: dict[str, Any] = {
@@ -188,7 +196,7 @@ class Findings:
     def _see_users(self, config: Config) -> None:
         from totp_gate.app import open_accounts
 
-        accounts = open_accounts(config)
+        accounts = open_accounts(config, profile=self._profile)
         with closing(accounts.store):
             users = list(accounts.directory.everyone())
             in_file = sum(each.source == "file" for each in users)
