@@ -33,7 +33,7 @@ test: ## every test, with servers and a browser
 
 quick: ## the tests that need no server, browser or build, about two minutes
 	@tools/environment dev
-	@$(BIN)/python -m pytest -n auto -m "$(QUICK)" $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "$(QUICK)" $(ARGS)
 
 lint: ## style, format and the direction of imports
 	@tools/environment dev
