@@ -32,6 +32,19 @@ STEPS: tuple[Step, ...] = (_remember_recovery,)
 """The step at index 0 leads from version 1 to 2, and so on."""
 
 
+_COLUMNS = {
+    "sqlite": text(
+        "SELECT tables.name, columns.name FROM sqlite_master AS tables"
+        " JOIN pragma_table_info(tables.name) AS columns WHERE tables.type = 'table'"
+    ),
+    "postgresql": text(
+        "SELECT table_name, column_name FROM information_schema.columns"
+        " WHERE table_schema = current_schema()"
+    ),
+}
+"""What asks for every table and column there is, at once."""
+
+
 def version() -> int:
     """Return the version this program makes and reads."""
     return FIRST + len(STEPS)
@@ -95,14 +108,14 @@ def upgrade(connection: Connection, called: str = "the state") -> None:
 
 def _check_tables(connection: Connection, called: str) -> None:
     """Refuse a state in which something that every state has is missing."""
-    found = inspect(connection)
-    there = set(found.get_table_names())
+    there = {
+        tuple(row) for row in connection.execute(_COLUMNS[connection.dialect.name])
+    }
     for table in schema.metadata.sorted_tables:
         columns = {column.name for column in table.columns}
-        if table.name in there:
-            columns -= {column["name"] for column in found.get_columns(table.name)}
-        if columns:
-            missing = ", ".join(sorted(columns))
+        lacking = {name for name in columns if (table.name, name) not in there}
+        if lacking:
+            missing = ", ".join(sorted(lacking))
             reason = f"{called} is not whole: {table.name} lacks {missing}"
             raise ConfigError([("gate.state", f"{reason}; use a backup")])
 

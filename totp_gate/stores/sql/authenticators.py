@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, delete, exists, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, exists, func, insert, select, update
 
 from totp_gate.model import Authenticator, account_keys
 from totp_gate.stores.schema import authenticators, recovery, steps
@@ -28,6 +28,8 @@ _WITH_STEPS = select(
     func.coalesce(steps.c.last, -1).label("last"),
     steps.c.used,
 ).join_from(authenticators, steps, authenticators.c.id == steps.c.id, isouter=True)
+_ALL = _WITH_STEPS.order_by(authenticators.c.created, authenticators.c.id)
+_THEIRS = _ALL.where(authenticators.c.user == bindparam("of"))
 
 
 class AuthenticatorPart(Part):
@@ -35,12 +37,9 @@ class AuthenticatorPart(Part):
 
     def authenticators(self, user: str | None) -> list[Authenticator]:
         """Return the authenticators of *user* (of everybody: None), oldest first."""
-        table = authenticators
-        wanted = _WITH_STEPS.order_by(table.c.created, table.c.id)
-        if user is not None:
-            wanted = wanted.where(table.c.user == user)
+        wanted, of = (_ALL, {}) if user is None else (_THEIRS, {"of": user})
         with self._read() as connection:
-            return [_authenticator(row) for row in connection.execute(wanted)]
+            return [_authenticator(row) for row in connection.execute(wanted, of)]
 
     def add_authenticator(self, authenticator: Authenticator, *, only: bool) -> bool:
         """Add it; False: *only*, and the user has one already."""

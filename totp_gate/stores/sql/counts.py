@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    select,
+    update,
+)
 
 from totp_gate.model import Count
 from totp_gate.stores.base.traffic import never
@@ -13,6 +21,8 @@ from totp_gate.stores.sql import dialect
 from totp_gate.stores.sql.part import Part
 
 Judge = Callable[[Count], float | None]
+
+_THESE = select(counts).where(counts.c.key.in_(bindparam("wanted", expanding=True)))
 
 
 class CountPart(Part):
@@ -85,7 +95,7 @@ class CountPart(Part):
 
 
 def _found(connection: Connection, keys: Sequence[str]) -> list[Count]:
-    rows = connection.execute(select(counts).where(counts.c.key.in_(keys)))
+    rows = connection.execute(_THESE, {"wanted": keys})
     known = {row.key: Count(**row._mapping) for row in rows}
     return [known.get(key, Count(key=key)) for key in keys]
 

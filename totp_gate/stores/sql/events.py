@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from sqlalchemy import ColumnElement, Delete, and_, delete, insert, select
+from sqlalchemy import ColumnElement, Delete, and_, bindparam, delete, insert, select
 
 from totp_gate.model import Event
 from totp_gate.stores.base import Sought
@@ -20,15 +20,13 @@ class EventPart(Part):
     ) -> None:
         """Keep *event*, of its kind *alike*, of that user's newest *keep*."""
         row = {name: getattr(event, name) for name in _FIELDS}
-        theirs = events.c.user == event.user
-        kind = and_(
-            theirs, events.c.event == event.event, events.c.outcome == event.outcome
-        )
+        kind = {"of": event.user, "kind": event.event, "ended": event.outcome}
         with self._write() as writing:
-            writing.connection.execute(insert(events).values(row))
+            writing.connection.execute(insert(events), row)
             if alike is not None:
-                writing.connection.execute(_all_but_newest(alike, kind))
-            writing.connection.execute(_all_but_newest(keep, theirs))
+                writing.connection.execute(_SHORTEN_KIND, kind | {"kept": alike})
+            theirs = {"of": event.user, "kept": keep}
+            writing.connection.execute(_SHORTEN, theirs)
 
     def events(
         self, user: str | None = None, *, limit: int = 50, **alike: Unpack[Sought]
@@ -45,16 +43,25 @@ class EventPart(Part):
             return [Event(**row._mapping) for row in connection.execute(wanted)]
 
 
-def _all_but_newest(number: int, which: ColumnElement[bool]) -> Delete:
+def _all_but_newest(which: ColumnElement[bool]) -> Delete:
     surplus = (
         select(events.c.number)
         .where(which)
         .order_by(events.c.number.desc())
         .limit(1)
-        .offset(number)
+        .offset(bindparam("kept"))
         .scalar_subquery()
     )
     return delete(events).where(which, events.c.number <= surplus)
 
 
+_THEIRS = events.c.user == bindparam("of")
+_SHORTEN = _all_but_newest(_THEIRS)
+_SHORTEN_KIND = _all_but_newest(
+    and_(
+        _THEIRS,
+        events.c.event == bindparam("kind"),
+        events.c.outcome == bindparam("ended"),
+    )
+)
 _FIELDS = [name for name in events.columns.keys() if name != "number"]  # noqa: SIM118
