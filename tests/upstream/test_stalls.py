@@ -49,9 +49,10 @@ def stalled():
     listener.close()
 
 
-def upload(port, **more):
+def upload(port, *, patience=3, **more):
     proxy = Proxy(
-        Destination.parse(f"http://127.0.0.1:{port}"), limits=Limits(read_timeout=3)
+        Destination.parse(f"http://127.0.0.1:{port}"),
+        limits=Limits(read_timeout=patience),
     )
     body = io.BufferedReader(Endless())
     given = {"REQUEST_METHOD": "POST", "CONTENT_LENGTH": str(SIZE), "wsgi.input": body}
@@ -70,7 +71,7 @@ def test_one_that_is_reset_after_a_while_is_502(stalled):
 def test_one_that_is_taken_no_more_is_504(stalled):
     port, _ = stalled
 
-    status, _, _ = upload(port)
+    status, _, _ = upload(port, patience=1)
 
     assert status.startswith("504")
 
