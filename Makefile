@@ -31,7 +31,7 @@ test: ## every test, with servers and a browser
 	@tools/packages
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
-quick: ## the tests that need no server, browser or build, about two minutes
+quick: ## the tests that need no server, browser or build, under a minute
 	@tools/environment dev
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "$(QUICK)" $(ARGS)
 

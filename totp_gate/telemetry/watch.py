@@ -47,24 +47,21 @@ def watched_store(store: Store, meter: Meter) -> Store:
 
 
 class _WatchedStore:
-    """Has the methods of a store as attributes, so a call costs one look-up more."""
+    """Has the methods of a store as attributes, each from its first use on."""
 
     def __init__(self, store: Store, meter: Meter) -> None:
         self._store = store
-        for name in READS:
-            self._watch(name, "read", meter)
-        for name in WRITES:
-            self._watch(name, "write", meter)
+        self._meter = meter
 
     def __getattr__(self, name: str) -> Any:
-        """Return what is not timed, and remember it."""
+        """Return what the store has, timed if it is to be, and remember it."""
         found = getattr(self._store, name)
+        if name in READS:
+            found = _timed(found, "read", self._meter)
+        elif name in WRITES:
+            found = _timed(found, "write", self._meter)
         setattr(self, name, found)
         return found
-
-    def _watch(self, name: str, operation: str, meter: Meter) -> None:
-        if hasattr(self._store, name):
-            setattr(self, name, _timed(getattr(self._store, name), operation, meter))
 
 
 def _timed(
