@@ -11,6 +11,9 @@ export PYTHON INSTALL
 # Compiling all tests and modules anew would be a third of the work of a short run.
 unexport PYTHONDONTWRITEBYTECODE
 
+# Some tests wait, so one worker more than there are cores.
+WORKERS = $(shell expr $$(nproc) + 1)
+
 # What needs neither servers nor a browser nor a build.
 QUICK = not server and not browser and not packaging
 
@@ -33,7 +36,7 @@ test: ## every test, with servers and a browser
 
 quick: ## the tests that need no server, browser or build, under a minute
 	@tools/environment dev
-	@$(BIN)/python -m pytest -n auto --dist worksteal -m "$(QUICK)" $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "$(QUICK)" $(ARGS)
 
 lint: ## style, format and the direction of imports
 	@tools/environment dev

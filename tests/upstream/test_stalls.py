@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from tests.upstream.test_destination import call
+from totp_gate.upstream import wire
 from totp_gate.upstream.proxy import Destination, Limits, Proxy
 from totp_gate.upstream.trouble import SessionEnded
 
@@ -26,6 +27,12 @@ class Endless(io.RawIOBase):
 
     def readable(self):
         return True
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Look around more often than once a second, so that nobody waits for that."""
+    monkeypatch.setattr(wire, "SLICE", 0.1)
 
 
 @pytest.fixture
@@ -61,7 +68,7 @@ def upload(port, *, patience=3, **more):
 
 def test_one_that_is_reset_after_a_while_is_502(stalled):
     port, enough = stalled
-    threading.Timer(1.5, enough.set).start()
+    threading.Timer(0.4, enough.set).start()
 
     status, _, _ = upload(port)
 

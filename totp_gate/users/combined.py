@@ -28,7 +28,9 @@ class Combined:
         """
         seen: dict[str, User] = {}
         found: list[tuple[str, str]] = []
-        for directory in self._directories:
+        for number, directory in enumerate(self._directories, 1):
+            if number == len(self._directories) and not seen:
+                break  # whoever is in the last one is in no other
             for user in directory.everyone():
                 first = seen.setdefault(user.name, user)
                 if first is not user:

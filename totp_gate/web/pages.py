@@ -71,6 +71,7 @@ class _Compiled(BytecodeCache):
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str], CodeType] = {}
+        self.has_shipped = False
 
     def load_bytecode(self, bucket: Bucket) -> None:
         """Fill *bucket*, where its template was compiled before."""
@@ -162,7 +163,7 @@ class Pages:
     def _check(self, theme: str) -> None:
         """Read all that is in the folders, so that nothing of it fails later."""
         problems = []
-        for name in self._environment.list_templates(extensions=["html"]):
+        for name in self._names(theme):
             try:
                 self._environment.get_template(name)
             except TemplateSyntaxError as error:
@@ -176,6 +177,13 @@ class Pages:
             problems.append(f"{error.filename}: {error.strerror}: correct it")
         if problems:
             raise ConfigError([("gate.theme", reason) for reason in problems])
+        _COMPILED.has_shipped |= not theme
+
+    def _names(self, theme: str) -> list[str]:
+        """Return the templates to read; those that are shipped once in a process."""
+        if not theme and _COMPILED.has_shipped:
+            return []
+        return self._environment.list_templates(extensions=["html"])
 
     def render(
         self,

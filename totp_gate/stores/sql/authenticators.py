@@ -7,9 +7,20 @@ follow, so a code that is being judged at that moment is not accepted any more.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    Executable,
+    Row,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from totp_gate.model import Authenticator, account_keys
 from totp_gate.stores.schema import authenticators, recovery, steps
@@ -117,15 +128,22 @@ class AuthenticatorPart(Part):
     def accept_step(self, authenticator_id: str, step: int, *, now: float) -> bool:
         """Record *step* as used; True only for the one caller that was first."""
         with self._write() as writing:
-            wanted = dialect.insert(writing.connection, steps).values(
-                id=authenticator_id, last=step, used=now
-            )
-            accepted = wanted.on_conflict_do_update(
-                index_elements=[steps.c.id],
-                set_={"last": wanted.excluded.last, "used": wanted.excluded.used},
-                where=steps.c.last < wanted.excluded.last,
-            ).returning(steps.c.id)
-            return len(writing.connection.execute(accepted).all()) == 1
+            connection = writing.connection
+            used = {"id": authenticator_id, "last": step, "used": now}
+            accepted = connection.execute(_accepting(connection.dialect.name), used)
+            return len(accepted.all()) == 1
+
+
+@cache
+def _accepting(spoken: str) -> Executable:
+    wanted = dialect.insert(spoken, steps).values(
+        {name: bindparam(name) for name in ("id", "last", "used")}
+    )
+    return wanted.on_conflict_do_update(
+        index_elements=[steps.c.id],
+        set_={"last": wanted.excluded.last, "used": wanted.excluded.used},
+        where=steps.c.last < wanted.excluded.last,
+    ).returning(steps.c.id)
 
 
 def add_factor(writing: Writing, authenticator: Authenticator) -> None:
@@ -154,7 +172,9 @@ def remove_factors_of(writing: Writing, user: str) -> int:
 
 
 def _bury(writing: Writing, id: str) -> None:
-    wanted = dialect.insert(writing.connection, steps).values(id=id, last=_DEAD)
+    wanted = dialect.insert(writing.connection.dialect.name, steps).values(
+        id=id, last=_DEAD
+    )
     writing.connection.execute(
         wanted.on_conflict_do_update(index_elements=[steps.c.id], set_={"last": _DEAD})
     )

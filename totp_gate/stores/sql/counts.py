@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Executable,
     and_,
     bindparam,
     delete,
@@ -22,7 +24,11 @@ from totp_gate.stores.sql.part import Part
 
 Judge = Callable[[Count], float | None]
 
-_THESE = select(counts).where(counts.c.key.in_(bindparam("wanted", expanding=True)))
+_NAMED = counts.c.key.in_(bindparam("wanted", expanding=True))
+_THESE = select(counts).where(_NAMED)
+_ONE_LESS = update(counts).where(_NAMED).values(failures=counts.c.failures - 1)
+_FORGET = delete(counts).where(_NAMED)
+_FORGET_NONE = _FORGET.where(counts.c.failures <= 0)
 
 
 class CountPart(Part):
@@ -54,15 +60,14 @@ class CountPart(Part):
 
     def forgive(self, keys: Sequence[str], *, one: bool) -> None:
         """Take one attempt back (*one*), or clear the counts of *keys*."""
-        theirs: ColumnElement[bool] = counts.c.key.in_(keys)
+        theirs = {"wanted": keys}
         with self._write() as writing:
             # A lower count first, then none: an attempt counted meanwhile survives.
             if one:
-                writing.connection.execute(
-                    update(counts).where(theirs).values(failures=counts.c.failures - 1)
-                )
-                theirs = and_(theirs, counts.c.failures <= 0)
-            writing.connection.execute(delete(counts).where(theirs))
+                writing.connection.execute(_ONE_LESS, theirs)
+                writing.connection.execute(_FORGET_NONE, theirs)
+            else:
+                writing.connection.execute(_FORGET, theirs)
 
     def count(self, key: str) -> Count:
         """Return the count under *key* (zero where there is none)."""
@@ -108,17 +113,21 @@ def _longest_wait(found: Iterable[Count], judge: Judge) -> float | None:
 def _drop(connection: Connection, over: Iterable[Count]) -> None:
     keys = [count.key for count in over if count.failures]
     if keys:
-        connection.execute(delete(counts).where(counts.c.key.in_(keys)))
+        connection.execute(_FORGET, {"wanted": keys})
 
 
 def _count_up(connection: Connection, keys: Sequence[str], now: float) -> None:
-    first = dialect.insert(connection, counts)
-    again = first.on_conflict_do_update(
+    rows = [{"key": key, "failures": 1, "last": now, "since": now} for key in keys]
+    connection.execute(_counting(connection.dialect.name), rows)
+
+
+@cache
+def _counting(spoken: str) -> Executable:
+    first = dialect.insert(spoken, counts)
+    return first.on_conflict_do_update(
         index_elements=[counts.c.key],
         set_={"failures": counts.c.failures + 1, "last": first.excluded.last},
     )
-    rows = [{"key": key, "failures": 1, "last": now, "since": now} for key in keys]
-    connection.execute(again, rows)
 
 
 def _begins(prefix: str) -> ColumnElement[bool]:

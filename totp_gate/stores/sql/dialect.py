@@ -6,9 +6,13 @@ from sqlalchemy import Connection, Table, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 
-def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    """Return an INSERT into *table* that knows ``on_conflict_do_...``."""
-    if connection.dialect.name == "postgresql":
+def insert(spoken: str, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """Return an INSERT into *table* that knows ``on_conflict_do_...``.
+
+    Args:
+        spoken: name of the connection's dialect.
+    """
+    if spoken == "postgresql":
         return postgresql.insert(table)
     return sqlite.insert(table)
 

@@ -49,7 +49,7 @@ class SqlStore(
         """Write and read back a heartbeat; raises where either is not possible."""
         with self._write() as writing:
             beat = repr(writing.at)
-            wanted = dialect.insert(writing.connection, meta).values(
+            wanted = dialect.insert(writing.connection.dialect.name, meta).values(
                 key="heartbeat", value=beat
             )
             writing.connection.execute(
