@@ -5,14 +5,16 @@ The same worker class, the same parser, the same requests over kept-alive connec
 same processor time: that is what bounds its answers a second when it has work enough,
 and other programs on the machine disturb it less. Where a process lies in memory is
 worth a hundredth or two, so each round has processes of its own; of each the best slice
-counts. The same server measured against itself shows what a ratio is worth here.
+counts. Which core a thread wakes up on is worth ten, so what is measured has one core,
+and the load has the others. The same server measured against itself shows what a ratio
+is worth here.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -121,18 +123,26 @@ def compare(
 ) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
     """Measure all in each round, each in a fresh process, in slices that take turns.
 
+    Whatever is begun here has the first core, and this process has the others.
+
     Returns:
         By name, of each round: answers a second, and answers for a second of
         processor time.
     """
     rates: dict[str, list[float]] = {name: [] for name in contestants}
     costs: dict[str, list[float]] = {name: [] for name in contestants}
+    cores = sorted(os.sched_getaffinity(0))
     for _ in range(rounds):
         with contextlib.ExitStack() as stack:
+            with _only_on(cores[:1]):
+                begun = {
+                    name: stack.enter_context(one.begin())
+                    for name, one in contestants.items()
+                }
             slices: dict[str, list[float]] = {name: [] for name in contestants}
             runs = {
                 name: measured(
-                    stack.enter_context(one.begin()),
+                    begun[name],
                     one.sent,
                     seconds / SLICES,
                     slices[name],
@@ -140,10 +150,23 @@ def compare(
                 )
                 for name, one in contestants.items()
             }
-            for name, found in in_turn(runs, SLICES).items():
+            with _only_on(cores[1:] or cores):
+                measures = in_turn(runs, SLICES)
+            for name, found in measures.items():
                 rates[name].append(max(found))
                 costs[name].append(max(slices[name]))
     return rates, costs
+
+
+@contextlib.contextmanager
+def _only_on(cores: Sequence[int]) -> Iterator[None]:
+    """Keep this process, and what it starts meanwhile, on *cores*."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def _rows(what: str, values: dict[str, list[float]], budget: float | None = None):
