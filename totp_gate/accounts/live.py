@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from totp_gate.accounts.feed import FEED_EVERY, FEED_PATIENCE, FeedMark
 from totp_gate.accounts.references import References
 from totp_gate.core.sessions import (
     Limits,
@@ -34,8 +35,6 @@ from totp_gate.model import AppToken, Level, Session, Subject, User
 from totp_gate.stores.base import Store
 from totp_gate.users.base import Directory
 
-FEED_EVERY = 1.0
-FEED_PATIENCE = 5.0
 TOKEN_EVERY = 60.0
 MAX_REMEMBERED = 20_000
 
@@ -108,6 +107,9 @@ class LiveSessions:
     Args:
         dress: makes ``Live.environ`` for a session and its user.
         clock: Unix seconds. ``monotonic``: seconds that never go back.
+
+    Attributes:
+        mark: where it says so, ``catch_up`` has nothing to do.
     """
 
     def __init__(
@@ -122,7 +124,7 @@ class LiveSessions:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._bell = store.bell
+        self.mark = FeedMark(store.bell)
         self._directory = directory
         self._references = references
         self._limits = limits
@@ -132,8 +134,6 @@ class LiveSessions:
         self._lock = threading.RLock()
         self._by_token: dict[str, Live] = {}
         self._number = -1
-        self._rung = -1
-        self._since = self._until = 0.0
         self._read_ok = float("-inf")
 
     def catch_up(self, now: float) -> None:
@@ -143,7 +143,8 @@ class LiveSessions:
             StoreUnavailable: the feed cannot be read, and what is remembered may no
                 longer be believed.
         """
-        if self._bell.cell[0] == self._rung and self._since <= now < self._until:
+        mark = self.mark
+        if mark.bell.cell[0] == mark.rung and mark.since <= now < mark.until:
             return
         with self._lock:
             self._read_feed(now)
@@ -295,20 +296,21 @@ class LiveSessions:
             live.alive = False
 
     def _read_feed(self, now: float) -> None:
-        rung = self._bell.cell[0]
-        if rung == self._rung and self._since <= now < self._until:
+        mark = self.mark
+        rung = mark.bell.cell[0]
+        if rung == mark.rung and mark.since <= now < mark.until:
             return  # another thread has read it meanwhile
         started = self._monotonic()
         try:
             self._apply_feed()
         except StoreUnavailable:
-            if rung != self._rung or started - self._read_ok > FEED_PATIENCE:
+            if rung != mark.rung or started - self._read_ok > FEED_PATIENCE:
                 raise
-            self._since, self._until = now, now + FEED_EVERY / 4
+            mark.since, mark.until = now, now + FEED_EVERY / 4
             return
-        self._rung = rung
+        mark.rung = rung
         self._read_ok = started
-        self._since, self._until = now, now + FEED_EVERY
+        mark.since, mark.until = now, now + FEED_EVERY
 
     def _apply_feed(self) -> None:
         if self._number < 0:

@@ -29,6 +29,7 @@ from totp_gate.stores.base.people import (
     UserRecords,
 )
 from totp_gate.stores.base.traffic import (
+    Bell,
     CountRecords,
     EventRecords,
     HandOffRecords,
@@ -36,7 +37,7 @@ from totp_gate.stores.base.traffic import (
     Sought,
 )
 
-__all__ = ["Rotation", "Sought", "Store", "UserChange"]
+__all__ = ["Bell", "Rotation", "Sought", "Store", "UserChange"]
 
 
 class Store(
