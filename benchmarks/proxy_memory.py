@@ -23,6 +23,7 @@ SWITCH = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Accept: x\r\n\r\n"
 )
+ONCE = b"\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
 ASK = (
     b"GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
@@ -114,7 +115,8 @@ def tunnels(server: Gunicorn, own: bytes, number: int) -> list[Row]:
 def open_tunnel(stack, port, own) -> None:
     sock = stack.enter_context(socket.create_connection(("127.0.0.1", port), 10))
     sock.sendall(ASK + own + b"\r\n")
-    assert sock.recv(1000).startswith(b"HTTP/1.1 101")
+    got = sock.recv(1000)
+    assert got.startswith(b"HTTP/1.1 101"), got
 
 
 def memory(server, name) -> int:
@@ -171,7 +173,7 @@ def upstream(port, pieces) -> None:
                 sock.sendall(SWITCH)
                 sock.recv(1)
             elif octets.startswith(b"GET /late "):
-                sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+                sock.sendall(b"HTTP/1.1 200 OK" + ONCE % 2)
                 time.sleep(0.5)
                 sock.sendall(b"ok")
             elif octets.startswith(b"POST"):
@@ -179,11 +181,9 @@ def upstream(port, pieces) -> None:
                 ARRIVED.append(time.perf_counter())
                 while left:
                     left -= len(sock.recv(1 << 20))
-                sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                sock.sendall(b"HTTP/1.1 200 OK" + ONCE % 2 + b"ok")
             else:
-                sock.sendall(
-                    b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (pieces << 20)
-                )
+                sock.sendall(b"HTTP/1.1 200 OK" + ONCE % (pieces << 20))
                 for _ in range(pieces):
                     sock.sendall(PIECE)
 

@@ -15,7 +15,7 @@ from benchmarks import servers, signed_in
 from benchmarks.load import Result, measure, request
 from benchmarks.servers import Contestant, compare
 from benchmarks.table import Row, ratios, show
-from tests.servers import Gunicorn, Nginx, Server, answers
+from tests.servers import Gunicorn, Nginx, Server
 
 OF_HELLO = 0.55
 OF_URLLIB3 = 1.8
@@ -51,11 +51,9 @@ def run(rounds: int, seconds: float) -> list[Row]:
 
 
 def _serve(app: str, env: Mapping[str, str]) -> Gunicorn:
-    server = Gunicorn(
+    return Gunicorn(
         app, worker_class="gevent", env=dict(env), arguments=servers.ARGUMENTS
     )
-    server.is_ready = lambda: answers(server.port)
-    return server
 
 
 def _compare(
