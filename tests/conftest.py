@@ -49,7 +49,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Send nothing from worker to worker that nobody reads: what a passed test said."""
+    """Let a worker send nothing that nobody reads: what a passed test said."""
     report = yield
     if report.passed:
         report.sections = []

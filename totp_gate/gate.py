@@ -9,7 +9,7 @@ answers itself, and the application is not called.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from totp_gate.errors import BadRequest, GateError
 from totp_gate.model import Challenge, Level, Refuse
 from totp_gate.telemetry.metrics import PERMITTED
 from totp_gate.telemetry.naming import request_id
-from totp_gate.waiting import give_way, is_cooperative, stand_in_line
+from totp_gate.waiting import give_way, stand_in_line
 from totp_gate.web.arrival import NEVER, Caller, check_upgrade
 from totp_gate.web.dressing import Dressing
 from totp_gate.web.forward import ANSWER, Forward
@@ -67,7 +67,6 @@ class GateMiddleware:
             parts.judgement.live, self._dressing, parts.arrivals.plain, parts.clock
         )
         self._open = self._passages.open
-        self._give_way: Callable[[], None] | None = self._first_turn
         self._forward = Forward(
             arrivals=parts.arrivals,
             prefix=parts.prefix,
@@ -79,12 +78,11 @@ class GateMiddleware:
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Serve one request."""
-        if self._give_way is not None:
-            self._give_way()
-        known = False
+        give_way()
+        passes = False
         try:
-            known = self._open(environ)
-            answer = None if known else self._judge(environ)
+            passes = self._open(environ)
+            answer = None if passes else self._judge(environ)
         except BadRequest as error:
             self._count("bad_request")
             answer = self._shut(environ, error.status)
@@ -102,15 +100,10 @@ class GateMiddleware:
             if is_large(environ):
                 close_after(environ, start_response)
             return answer(environ, start_response)
-        if not known:
+        if not passes:
             may_close(environ, start_response)
         self._cells.values[PERMITTED] += 1
         return self.app(environ, partial(self._start, start_response))
-
-    def _first_turn(self) -> None:
-        """Let others go on where they can; only now the server is sure to be ready."""
-        self._give_way = give_way if is_cooperative() else None
-        give_way()
 
     def _count(self, outcome: str) -> None:
         self._parts.meter.count("gate_requests_total", outcome)

@@ -14,8 +14,6 @@ FEED_PATIENCE = 5.0
 class FeedMark:
     """How far the feed of revocations was read, and until when that is enough.
 
-    It is, while ``bell.cell[0] == rung and since <= now < until``.
-
     Attributes:
         bell: of the store.
         rung: what it showed when the feed was read.
@@ -28,3 +26,7 @@ class FeedMark:
         self.bell = bell
         self.rung = -1
         self.since = self.until = 0.0
+
+    def covers(self, now: float) -> bool:
+        """Tell whether it need not be read at *now* (Unix seconds)."""
+        return self.bell.cell[0] == self.rung and self.since <= now < self.until

@@ -109,7 +109,7 @@ class LiveSessions:
         clock: Unix seconds. ``monotonic``: seconds that never go back.
 
     Attributes:
-        mark: where it says so, ``catch_up`` has nothing to do.
+        mark: where it covers a moment, ``catch_up`` has nothing to do.
     """
 
     def __init__(
@@ -143,8 +143,7 @@ class LiveSessions:
             StoreUnavailable: the feed cannot be read, and what is remembered may no
                 longer be believed.
         """
-        mark = self.mark
-        if mark.bell.cell[0] == mark.rung and mark.since <= now < mark.until:
+        if self.mark.covers(now):
             return
         with self._lock:
             self._read_feed(now)
@@ -298,7 +297,7 @@ class LiveSessions:
     def _read_feed(self, now: float) -> None:
         mark = self.mark
         rung = mark.bell.cell[0]
-        if rung == mark.rung and mark.since <= now < mark.until:
+        if mark.covers(now):
             return  # another thread has read it meanwhile
         started = self._monotonic()
         try:

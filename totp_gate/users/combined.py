@@ -28,8 +28,8 @@ class Combined:
         """
         seen: dict[str, User] = {}
         found: list[tuple[str, str]] = []
-        for number, directory in enumerate(self._directories, 1):
-            if number == len(self._directories) and not seen:
+        for directory in self._directories:
+            if directory is self._directories[-1] and not seen:
                 break  # whoever is in the last one is in no other
             for user in directory.everyone():
                 first = seen.setdefault(user.name, user)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from totp_gate.accounts.live import Live
 from totp_gate.core.headers import environ_key
-from totp_gate.core.urls import Origin
 from totp_gate.web.arrival import TOLD, Caller
 from totp_gate.web.jwks import Assertions
 from totp_gate.web.outgoing import Outgoing
@@ -24,7 +23,7 @@ class Dressing:
         assertions: states in a header who asks; None: nothing does.
 
     Attributes:
-        states: whether requests have to be given to `state`.
+        assertions: as given.
     """
 
     def __init__(
@@ -35,8 +34,7 @@ class Dressing:
     ) -> None:
         self._nobody: dict[str, Any] = {environ_key(name): "" for name in identity}
         self._outgoing = outgoing
-        self._assertions = assertions
-        self.states = assertions is not None
+        self.assertions = assertions
 
     def put_on(
         self,
@@ -61,7 +59,8 @@ class Dressing:
             environ.update(caller.forwarded)
         else:
             environ.update(self.of(caller, live))
-            self.state(environ, live, caller.origin)
+            if self.assertions is not None and caller.origin is not None:
+                self.assertions.put(environ, live, caller.origin)
         if cookie is not None:
             environ["HTTP_COOKIE"] = cookie
         else:
@@ -74,10 +73,3 @@ class Dressing:
         if known is None or known[0] is not caller.forwarded:
             known = live.dressed = (caller.forwarded, live.environ | caller.forwarded)
         return known[1]
-
-    def state(
-        self, environ: WSGIEnvironment, live: Live, origin: Origin | None
-    ) -> None:
-        """Put a signed statement of who asks into *environ*, where one is wanted."""
-        if self._assertions is not None and origin is not None:
-            self._assertions.put(environ, live, origin)

@@ -62,9 +62,7 @@ _KEY = itemgetter(
 _FOR, _PROTO, _HOST = BELIEVED
 
 
-Passage: TypeAlias = tuple[
-    Live, float, float, dict[str, object], str | None, Origin | None
-]
+Passage: TypeAlias = tuple[Live, float, float, dict[str, object], str | None, Origin]
 """Who was permitted it; since and until when that holds (Unix seconds); what such a
 request carries; its Cookie header without the gate's cookies; the origin it asked."""
 
@@ -104,13 +102,14 @@ class Passages:
         """Return ``open``; each request goes through it, so all it needs is at hand."""
         key_of, known = _key_of, self._known.get
         catch_up, mark = sessions.catch_up, sessions.mark
-        state = self._dressing.state if self._dressing.states else None
+        assertions = self._dressing.assertions
 
         def open_(environ: WSGIEnvironment) -> bool:
             passage = known(key_of(environ))
             if passage is None or not plain.issuperset(environ):
                 return False
             now = clock()
+            # FeedMark.covers, without a call.
             if mark.bell.cell[0] != mark.rung or not mark.since <= now < mark.until:
                 catch_up(now)
             live, since, until, dress, cookie, origin = passage
@@ -121,8 +120,8 @@ class Passages:
                 del environ["HTTP_COOKIE"]
             else:
                 environ["HTTP_COOKIE"] = cookie
-            if state is not None:
-                state(environ, live, origin)
+            if assertions is not None:
+                assertions.put(environ, live, origin)
             return True
 
         return open_
@@ -141,7 +140,8 @@ class Passages:
             key: of the request as it came (``key_for``).
             cookie: the Cookie header that the application got.
         """
-        if key is None or live is None or caller.doubt:
+        origin = caller.origin
+        if key is None or live is None or origin is None or caller.doubt:
             return
         method, target, *_ = key
         if method not in _METHODS or not (target or "").startswith("/"):
@@ -152,7 +152,7 @@ class Passages:
             self._known.clear()
         until = min(until, live.until, live.write_at)
         dress = self._dressing.of(caller, live)
-        self._known[key] = live, live.since, until, dress, cookie, caller.origin
+        self._known[key] = live, live.since, until, dress, cookie, origin
 
 
 def key_for(environ: WSGIEnvironment) -> Key | None:
