@@ -9,7 +9,7 @@ answers itself, and the application is not called.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from totp_gate.errors import BadRequest, GateError
 from totp_gate.model import Challenge, Level, Refuse
 from totp_gate.telemetry.metrics import PERMITTED
 from totp_gate.telemetry.naming import request_id
-from totp_gate.waiting import give_way, stand_in_line
+from totp_gate.waiting import give_way, is_cooperative, stand_in_line
 from totp_gate.web.arrival import NEVER, Caller, check_upgrade
 from totp_gate.web.dressing import Dressing
 from totp_gate.web.forward import ANSWER, Forward
@@ -67,6 +67,7 @@ class GateMiddleware:
             parts.judgement.live, self._dressing, parts.arrivals.plain, parts.clock
         )
         self._open = self._passages.open
+        self._give_way: Callable[[], None] | None = self._first_turn
         self._forward = Forward(
             arrivals=parts.arrivals,
             prefix=parts.prefix,
@@ -78,7 +79,8 @@ class GateMiddleware:
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Serve one request."""
-        give_way()
+        if self._give_way is not None:
+            self._give_way()
         passes = False
         try:
             passes = self._open(environ)
@@ -104,6 +106,11 @@ class GateMiddleware:
             may_close(environ, start_response)
         self._cells.values[PERMITTED] += 1
         return self.app(environ, partial(self._start, start_response))
+
+    def _first_turn(self) -> None:
+        """Find out, now that the server is ready, whether there are turns to give."""
+        self._give_way = give_way if is_cooperative() else None
+        give_way()
 
     def _count(self, outcome: str) -> None:
         self._parts.meter.count("gate_requests_total", outcome)
