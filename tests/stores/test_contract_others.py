@@ -94,7 +94,6 @@ class TestRedeeming:
         assert store.authenticators("alice") == [authenticator(last=5)]
         assert store.link("l1") is None
         assert store.user("alice").password_hash == "old"
-        assert store.session("s1") is not None
 
     def test_a_new_password_ends_what_the_old_one_began(self, store: Store):
         assert self.redeem(store, hash="new") is True

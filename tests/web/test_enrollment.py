@@ -6,7 +6,16 @@ from html import unescape
 import pytest
 
 from tests.applications import echo
-from tests.web.forms import CODES, codes_on, events_of, form_on
+from tests.web.forms import (
+    CODES,
+    LOGIN_COOKIE,
+    codes_on,
+    connect,
+    events_of,
+    form_on,
+    give,
+    press,
+)
 from totp_gate.core import otp
 from totp_gate.testing import Installation, Person, submit
 
@@ -488,3 +497,35 @@ def test_a_link_says_who_else_is_signed_in_here(installation, alice, browser):
 
     assert "is signed in in this browser" not in browser.get(own).text
     assert "is signed in" not in installation.client().get(link).text
+
+
+class TestAFormThatWasSentTwice:
+    """The second answer is the one a browser shows."""
+
+    def test_leads_on_from_a_first_enrollment(self, open_house):
+        browser, _, _ = first_login(open_house)
+        page = browser.get("/_gate/enroll")
+        hasty = open_house.client()
+        give(hasty, LOGIN_COOKIE, browser.get_cookie(LOGIN_COOKIE, domain=HOST).value)
+
+        first, second = (confirm(open_house, b, page) for b in (browser, hasty))
+
+        assert first.headers["Location"] == "/_gate/account/recovery-codes"
+        assert second.status_code == 303
+        assert second.headers["Location"] == "/_gate/account"
+        assert "totp_gate=" not in "".join(second.headers.getlist("Set-Cookie"))
+        assert len(open_house.accounts.store.authenticators("bob")) == 1
+        assert browser.get("/").json["REMOTE_USER"] == "bob"
+        assert hasty.get("/").status_code == 303
+
+    def test_leads_on_from_a_further_one(self, installation, alice, browser):
+        page = press(browser, "/_gate/account", "/_gate/account/add-authenticator")
+        other = installation.sign_in(alice)
+
+        first, second = (connect(installation, browser, page, alice) for _ in "12")
+
+        assert (first[0].status_code, second[0].status_code) == (303, 303)
+        assert second[0].headers["Location"] == "/_gate/account"
+        assert len(installation.accounts.store.authenticators("alice")) == 2
+        assert browser.get("/").status_code == 200
+        assert other.get("/").status_code == 303

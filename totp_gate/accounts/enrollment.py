@@ -11,6 +11,7 @@ import json
 import secrets
 from collections.abc import Container
 from dataclasses import dataclass
+from typing import TypedDict, Unpack
 
 from totp_gate.accounts.factors import Factors, NewFactor
 from totp_gate.core import otp
@@ -20,7 +21,6 @@ from totp_gate.core.sealing import Sealer
 from totp_gate.core.signing import digest
 from totp_gate.errors import NotFound, SealBroken
 from totp_gate.model import (
-    Authenticator,
     AuthenticatorKind,
     Link,
     LinkPurpose,
@@ -50,6 +50,20 @@ class Pending:
     at: float
     link: str = ""
     password_hash: str = ""
+
+
+class Circumstances(TypedDict, total=False):
+    """What is there when an enrollment is confirmed.
+
+    Attributes:
+        only: refuse when the user has an authenticator by now.
+        instead: it takes the place of all others.
+        keep: id of the user's session that goes on.
+    """
+
+    only: bool
+    instead: bool
+    keep: str
 
 
 def draw_link(
@@ -171,43 +185,54 @@ class Enrollment:
         )
 
     def confirm(
-        self, pending: Pending, code: str, *, name: str, now: float, only: bool
-    ) -> Authenticator | None:
-        """Store what *pending* holds if *code* is right; None: it was not.
+        self,
+        pending: Pending,
+        code: str,
+        *,
+        name: str,
+        now: float,
+        **where: Unpack[Circumstances],
+    ) -> bool:
+        """Store what *pending* holds if *code* is right; False: it was not.
+
+        What began before ends with it: sessions of the user, known browsers.
 
         Args:
             name: what its owner calls the authenticator.
-            only: refuse when the user has an authenticator by now.
 
         Raises:
             NotFound: the link was used meanwhile, the user is gone, or another
-                authenticator was enrolled first.
+                authenticator (or this very one) was enrolled first.
         """
-        step = self._factors.confirm(pending.factor, code, now=now)
+        factor, name = pending.factor, name or "authenticator app"
+        step = self._factors.confirm(factor, code, now=now)
         if step is None:
-            return None
+            return False
         ready = self._factors.sealed(
-            pending.factor,
-            pending.user,
-            name=name or "authenticator app",
-            last=step,
-            now=now,
+            factor, pending.user, name=name, last=step, now=now
         )
+        keep = where.get("keep", "")
         if pending.link:
-            self._redeem(pending, ready, now)
-        elif not self._store.add_authenticator(ready, only=only):
-            raise NotFound("another authenticator was enrolled first")
-        return ready
-
-    def _redeem(self, pending: Pending, ready: Authenticator, now: float) -> None:
-        done = self._store.redeem_link(
-            pending.link,
-            authenticator=ready,
-            password_hash=pending.password_hash or None,
-            now=now,
-        )
+            done = self._store.redeem_link(
+                pending.link,
+                authenticator=ready,
+                password_hash=pending.password_hash or None,
+                now=now,
+                keep=keep,
+            )
+        elif where.get("instead") and (user := self.user_of(pending)):
+            done = self._factors.replace(user, ready, keep=keep)
+        else:
+            only = where.get("only", False)
+            done = self._store.add_authenticator(ready, only=only, keep=keep)
         if not done:
-            raise NotFound("this link was used already, or it has expired")
+            raise NotFound("the link was used, or another was enrolled first")
+        return True
+
+    def is_confirmed(self, pending: Pending) -> bool:
+        """Tell whether its user has what *pending* holds already."""
+        theirs = self._store.authenticators(pending.user)
+        return any(one.id == pending.factor.id for one in theirs)
 
     def suggest_name(self, pending: Pending) -> str:
         """Return a name for the authenticator that its owner gave to no other."""

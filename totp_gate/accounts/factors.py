@@ -65,18 +65,18 @@ class Factors:
             return None
         return in_file
 
-    def retire_others(self, user: User, kept: str) -> None:
-        """End all authenticators of *user* but *kept*, an id.
+    def replace(self, user: User, new: Authenticator, *, keep: str) -> bool:
+        """Let *new* take the place of all others; False: it is there, or was.
 
         The seed of the settings file stays there and is accepted no more; another seed
         in its place is another authenticator.
+
+        Args:
+            keep: id of the one session of *user* that goes on.
         """
         in_file = self._in_file(user)
-        if in_file is not None:
-            self._store.retire(in_file.id)
-        for each in self._store.authenticators(user.name):
-            if each.id != kept:
-                self._store.remove_authenticator(user.name, each.id, even_last=False)
+        retire = None if in_file is None else in_file.id
+        return self._store.replace_authenticators(new, retire=retire, keep=keep)
 
     def shape(self, user: User) -> Shape:
         """Return what the codes of *user* look like."""

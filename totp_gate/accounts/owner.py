@@ -149,10 +149,9 @@ class Owner:
 
     def remove_authenticator(self, session: Session, id: str) -> bool:
         """Remove one and end all other sessions; False: not theirs, or the last."""
-        if not self._store.remove_authenticator(session.user, id, even_last=False):
-            return False
-        self._store.end_sessions(session.user, keep=session.id)
-        return True
+        return self._store.remove_authenticator(
+            session.user, id, even_last=False, keep=session.id
+        )
 
     def end_session(self, user: str, id: str) -> bool:
         """End one session of *user*; False: not theirs."""
@@ -170,13 +169,10 @@ class Owner:
         at = session.second_factor_at
         return session.recovered and at is not None and 0 <= now - at < PENDING_LIFE
 
-    def replace_factors(
-        self, session: Session, user: User, kept: str, *, host: str, now: float
+    def has_replaced(
+        self, session: Session, *, host: str, now: float
     ) -> tuple[str, str]:
-        """Let the authenticator *kept* take the place of all others of *user*.
-
-        For somebody who used a recovery code and has just connected *kept*. All other
-        sessions and all trusted browsers end.
+        """Begin a session for somebody who has replaced what a recovery code stood for.
 
         Returns:
             Value of the cookie and id of the session that replaces *session*.
@@ -184,15 +180,4 @@ class Owner:
         Raises:
             NotFound: *session* is over.
         """
-        self.factors.retire_others(user, kept)
-        self.factor_added(user.name, keep=session.id)
         return self._replace(session.id, session, host, now)
-
-    def factor_added(self, user: str, *, keep: str = "") -> None:
-        """End what began before an authenticator was added: sessions, and all trust.
-
-        Args:
-            keep: id of the session that goes on.
-        """
-        self._store.forget_browsers(user)
-        self._store.end_sessions(user, keep=keep)

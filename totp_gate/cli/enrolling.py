@@ -156,7 +156,6 @@ def reset(parts: Parts, name: str, valid: int, as_json: bool) -> None:
         )
     store = parts.accounts.store
     removed = store.remove_authenticators(found.name)
-    store.end_sessions(found.name)
     parts.record(found.name, "second-factor-reset", f"{removed} authenticator(s)")
     fields = {"authenticators removed": removed, **new_link(parts, found, valid)}
     tell("user", found.name, fields, as_json=as_json)
@@ -233,7 +232,5 @@ def _refuse_known(parts: Parts, user: User, seed: bytes) -> None:
 
 
 def _add(parts: Parts, added: Authenticator) -> None:
-    accounts = parts.accounts
-    accounts.store.add_authenticator(added, only=False)
-    accounts.owner.factor_added(added.user)
+    parts.accounts.store.add_authenticator(added, only=False)
     parts.record(added.user, "enrollment", f"{added.name}, {added.kind}")

@@ -6,13 +6,18 @@ sealed in the form (``accounts.enrollment``).
 
 from __future__ import annotations
 
-from totp_gate.accounts.enrollment import PENDING_LIFE, Enrollment, Pending
+from totp_gate.accounts.enrollment import (
+    PENDING_LIFE,
+    Circumstances,
+    Enrollment,
+    Pending,
+)
 from totp_gate.accounts.live import Live
 from totp_gate.accounts.owner import Owner
 from totp_gate.accounts.signin import SignIn
 from totp_gate.core.headers import plain
 from totp_gate.errors import NotFound
-from totp_gate.model import Authenticator, AuthenticatorKind, LoginState, User
+from totp_gate.model import AuthenticatorKind, LoginState, User
 from totp_gate.web import words
 from totp_gate.web.desk import FORM_TOO_OLD, Desk
 from totp_gate.web.drawn import PAGE, DrawnPage, binding_of
@@ -97,26 +102,34 @@ class EnrollmentPages:
         )
         before = None if pending is None else self._may_finish(request, pending)
         if pending is None or before is None:
-            return self._drawn.over(request, _OVER, FORM_TOO_OLD)
+            return self._no_more(request, pending)
         try:
             done = self._enrollment.confirm(
                 pending,
                 form["code"],
                 name=plain(form["name"].strip(), 64),
                 now=request.now,
-                only=not pending.link and request.live is None,
+                **self._circumstances(request, pending),
             )
         except NotFound:
-            self._note(request, pending, "failure")
-            gone = (DEAD, DEAD_LINK) if pending.link else (_OVER, FORM_TOO_OLD)
-            return self._drawn.over(request, *gone)
-        if done is None:
+            return self._no_more(request, pending)
+        if not done:
             wrong = _NO_COUNT if pending.factor.kind == "hotp" else _NO_CODE
             return self._drawn.show(
                 request, prelogin, pending, status=400, notice=wrong
             )
         self._note(request, pending, "success")
-        return self._lead_on(request, prelogin, pending, before, done)
+        return self._lead_on(request, prelogin, pending, before)
+
+    def _no_more(self, request: PageRequest, pending: Pending | None) -> Answer:
+        """Answer where nothing can be confirmed: it is too late, or done already."""
+        if pending is None:
+            return self._drawn.over(request, _OVER, FORM_TOO_OLD)
+        if self._enrollment.is_confirmed(pending):  # its form was sent twice
+            return self._desk.go(self._desk.link("/account"))
+        self._note(request, pending, "failure")
+        gone = (DEAD, DEAD_LINK) if pending.link else (_OVER, FORM_TOO_OLD)
+        return self._drawn.over(request, *gone)
 
     def _lead_on(
         self,
@@ -124,7 +137,6 @@ class EnrollmentPages:
         prelogin: PreLogin,
         pending: Pending,
         before: User,
-        done: Authenticator,
     ) -> Answer:
         """Lead on; *before* is the user as they were."""
         user = self._enrollment.user_of(pending)
@@ -135,7 +147,7 @@ class EnrollmentPages:
         if pending.link:
             return self._connected(request, prelogin, user)
         if request.live is not None:
-            return self._added(request, request.live, done)
+            return self._added(request, request.live)
         if prelogin.state is None:
             return self._drawn.over(request, _OVER, FORM_TOO_OLD)
         return self._entrance.finish_enrolled(
@@ -170,11 +182,8 @@ class EnrollmentPages:
     ) -> Answer:
         """Lead to the sign-in that a link without a password does not stand for."""
         desk, live = self._desk, request.live
-        own = live is not None and live.user.name == user.name
-        keep = live.session.id if live is not None and own else ""
-        self._owner.factor_added(user.name, keep=keep)
         if live is not None:
-            what = "connected" if own else "for-another"
+            what = "connected" if live.user.name == user.name else "for-another"
             return desk.go(desk.tell(request, "/account", what, live.user.name))
         page = desk.tell(request, "/login", "sign-in", prelogin.binding)
         return desk.go(page, [line for _, line in desk.with_login(prelogin)])
@@ -182,21 +191,16 @@ class EnrollmentPages:
     def _is_first(self, user: User) -> bool:
         return not self._entrance.recovery.left(user.name)
 
-    def _added(self, request: PageRequest, live: Live, done: Authenticator) -> Answer:
-        """End what the new authenticator replaces or outdates, and lead on."""
+    def _added(self, request: PageRequest, live: Live) -> Answer:
+        """Lead on who has one more authenticator, or one in place of all others."""
         desk, session = self._desk, live.session
         if not self._has_recovered(request, live):
-            self._owner.factor_added(live.user.name, keep=session.id)
             known = self._entrance.make_known(request, live.user)
             page = desk.tell(request, "/account", "connected", live.user.name)
             return desk.go(page, [known])
         try:
-            token, new = self._owner.replace_factors(
-                session,
-                live.user,
-                done.id,
-                host=request.origin.host,
-                now=request.now,
+            token, new = self._owner.has_replaced(
+                session, host=request.origin.host, now=request.now
             )
         except NotFound:
             return desk.go(desk.link("/login", desk.place(request)))
@@ -233,6 +237,16 @@ class EnrollmentPages:
             return self._enrollment.user_of(pending)
         user = self._may_enroll(request, self._desk.prelogin(request))
         return user if user is not None and user.name == pending.user else None
+
+    def _circumstances(self, request: PageRequest, pending: Pending) -> Circumstances:
+        """Return beside what the new authenticator comes, and what it ends."""
+        live = request.live
+        if live is None:
+            return {"only": not pending.link}
+        if live.user.name != pending.user or pending.password_hash:
+            return {}
+        instead = not pending.link and self._has_recovered(request, live)
+        return {"instead": instead, "keep": live.session.id}
 
     def _has_recovered(self, request: PageRequest, live: Live) -> bool:
         return self._owner.has_recovered(live.session, now=request.now)

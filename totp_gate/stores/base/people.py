@@ -82,19 +82,39 @@ class UserRecords(Protocol):
 
 
 class AuthenticatorRecords(Protocol):
-    """Second factors of users of any directory."""
+    """Second factors of users of any directory.
+
+    Whoever gets or loses one loses, in the same transaction, what began before: their
+    sessions, but for the one that is to be kept, and their known browsers.
+    """
 
     def authenticators(self, user: str | None) -> list[Authenticator]:
         """Return the authenticators of *user* (of everybody: None), oldest first."""
         ...
 
-    def add_authenticator(self, authenticator: Authenticator, *, only: bool) -> bool:
+    def add_authenticator(
+        self, authenticator: Authenticator, *, only: bool, keep: str = ""
+    ) -> bool:
         """Add it, with ``last`` as its last accepted step or counter.
 
+        False: its id is known (of two confirmations of one enrollment one gets this),
+        or *only*.
+
         Args:
-            authenticator: with a fresh id.
             only: add it only while the user has none; of two first enrollments at the
                 same time one gets False.
+            keep: id of the session that goes on, here and below.
+        """
+        ...
+
+    def replace_authenticators(
+        self, authenticator: Authenticator, *, retire: str | None, keep: str
+    ) -> bool:
+        """Add it and remove all others of its user; False: its id is known.
+
+        Args:
+            retire: id of one whose seed is kept elsewhere (in the settings file) and
+                cannot be removed; it accepts nothing any more.
         """
         ...
 
@@ -102,8 +122,10 @@ class AuthenticatorRecords(Protocol):
         """Rename it; False: this user has no such authenticator."""
         ...
 
-    def remove_authenticator(self, user: str, id: str, *, even_last: bool) -> bool:
-        """Remove it and forget trusted browsers; False: not theirs, or the last one.
+    def remove_authenticator(
+        self, user: str, id: str, *, even_last: bool, keep: str = ""
+    ) -> bool:
+        """Remove it; False: not theirs, or the last one.
 
         The last one (*even_last*) takes along what ``remove_authenticators`` does. A
         removed one accepts nothing any more, whoever is judging its code at that
@@ -114,20 +136,13 @@ class AuthenticatorRecords(Protocol):
     def remove_authenticators(self, user: str) -> int:
         """Remove all of *user*; how many.
 
-        Recovery codes and known browsers go too, and the failures counted under
-        ``model.account_keys``: who begins anew does not begin locked out.
+        Recovery codes go too, and the failures counted under ``model.account_keys``:
+        who begins anew does not begin locked out.
         """
         ...
 
     def replace_sealed(self, id: str, old: str, new: str) -> bool:
         """Replace the sealed seed *old* by *new*; False: it is no longer *old*."""
-        ...
-
-    def retire(self, authenticator_id: str) -> None:
-        """Let it accept nothing any more, for good; works for any id.
-
-        For seeds that are kept elsewhere (in the settings file) and cannot be removed.
-        """
         ...
 
     def is_retired(self, authenticator_id: str) -> bool:
@@ -181,12 +196,14 @@ class LinkRecords(Protocol):
         authenticator: Authenticator,
         password_hash: str | None,
         now: float,
+        keep: str = "",
     ) -> bool:
         """Use the link up, and with it add *authenticator* and set the password.
 
         All or nothing, and one winner: False where the link was used, has expired, is
         not for the authenticator's user, or (with a hash) its user is gone; then
-        nothing changed. Where a hash is given, what ends with ``save_password`` ends.
+        nothing changed. What ends with ``add_authenticator`` ends; where a hash is
+        given, also what ends with ``save_password``.
         """
         ...
 

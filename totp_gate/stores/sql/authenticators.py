@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Executable,
     Row,
     bindparam,
@@ -28,7 +29,7 @@ from totp_gate.stores.sql import dialect
 from totp_gate.stores.sql.database import Writing
 from totp_gate.stores.sql.part import (
     Part,
-    forget_browsers_of,
+    end_what_began,
     forget_counts,
     values,
 )
@@ -52,14 +53,34 @@ class AuthenticatorPart(Part):
         with self._read() as connection:
             return [_authenticator(row) for row in connection.execute(wanted, of)]
 
-    def add_authenticator(self, authenticator: Authenticator, *, only: bool) -> bool:
-        """Add it; False: *only*, and the user has one already."""
+    def add_authenticator(
+        self, authenticator: Authenticator, *, only: bool, keep: str = ""
+    ) -> bool:
+        """Add it; False: it was added before, or *only*, and the user has one."""
         with self._write() as writing:
-            connection = writing.connection
-            dialect.lock(connection, lock_of(authenticator.user))
+            dialect.lock(writing.connection, lock_of(authenticator.user))
+            if _is_known(writing, authenticator.id):
+                return False
             if only and _how_many(writing, authenticator.user):
                 return False
             add_factor(writing, authenticator)
+            _end_and_announce(writing, authenticator.user, keep)
+        return True
+
+    def replace_authenticators(
+        self, authenticator: Authenticator, *, retire: str | None, keep: str
+    ) -> bool:
+        """Add it and remove all others of its user; False: it was added before."""
+        user = authenticator.user
+        with self._write() as writing:
+            dialect.lock(writing.connection, lock_of(user))
+            if _is_known(writing, authenticator.id):
+                return False
+            _remove(writing, authenticators.c.user == user)
+            if retire is not None:
+                _bury(writing, retire)
+            add_factor(writing, authenticator)
+            _end_and_announce(writing, user, keep)
         return True
 
     def rename_authenticator(self, user: str, id: str, name: str) -> bool:
@@ -73,8 +94,10 @@ class AuthenticatorPart(Part):
             )
             return renamed.rowcount > 0
 
-    def remove_authenticator(self, user: str, id: str, *, even_last: bool) -> bool:
-        """Remove it and forget trusted browsers; False: not theirs, or the last one."""
+    def remove_authenticator(
+        self, user: str, id: str, *, even_last: bool, keep: str = ""
+    ) -> bool:
+        """Remove it; False: not theirs, or the last one."""
         table = authenticators
         with self._write() as writing:
             connection = writing.connection
@@ -86,17 +109,18 @@ class AuthenticatorPart(Part):
                 if not even_last:
                     return False
                 remove_factors_of(writing, user)
-                return True
-            _bury(writing, id)
-            connection.execute(delete(table).where(table.c.id == id))
-            forget_browsers_of(writing, user)
+            else:
+                _remove(writing, table.c.id == id)
+            _end_and_announce(writing, user, keep)
         return True
 
     def remove_authenticators(self, user: str) -> int:
         """Remove all of *user*, and what goes with the last one; how many."""
         with self._write() as writing:
             dialect.lock(writing.connection, lock_of(user))
-            return remove_factors_of(writing, user)
+            removed = remove_factors_of(writing, user)
+            _end_and_announce(writing, user)
+            return removed
 
     def replace_sealed(self, id: str, old: str, new: str) -> bool:
         """Replace the sealed seed *old* by *new*; False: it is no longer *old*."""
@@ -108,11 +132,6 @@ class AuthenticatorPart(Part):
                 .values(sealed=new)
             )
             return replaced.rowcount > 0
-
-    def retire(self, authenticator_id: str) -> None:
-        """Let it accept nothing any more, for good; works for any id."""
-        with self._write() as writing:
-            _bury(writing, authenticator_id)
 
     def is_retired(self, authenticator_id: str) -> bool:
         """Tell whether it was retired or removed."""
@@ -147,7 +166,7 @@ def _accepting(spoken: str) -> Executable:
 
 
 def add_factor(writing: Writing, authenticator: Authenticator) -> None:
-    """Add *authenticator*, with what it has accepted."""
+    """Add *authenticator*, with what it has accepted. The caller ends what began."""
     for table in (authenticators, steps):
         row = values(table, authenticator)
         writing.connection.execute(insert(table).values(row))
@@ -156,19 +175,28 @@ def add_factor(writing: Writing, authenticator: Authenticator) -> None:
 def remove_factors_of(writing: Writing, user: str) -> int:
     """Remove authenticators and all that goes with the last; how many there were.
 
-    These are recovery codes, known browsers, and what was guessed at all of it.
+    These are recovery codes, and what was guessed at all of it. The caller ends what
+    began.
     """
-    table = authenticators
-    connection = writing.connection
-    gone = connection.execute(
-        delete(table).where(table.c.user == user).returning(table.c.id)
-    ).all()
-    for row in gone:
-        _bury(writing, row.id)
-    connection.execute(delete(recovery).where(recovery.c.user == user))
-    forget_browsers_of(writing, user)
+    gone = _remove(writing, authenticators.c.user == user)
+    writing.connection.execute(delete(recovery).where(recovery.c.user == user))
     forget_counts(writing, account_keys(user))
-    return len(gone)
+    return gone
+
+
+def _end_and_announce(writing: Writing, user: str, keep: str = "") -> None:
+    if end_what_began(writing, user, keep=keep):
+        writing.announce(("", user))
+
+
+def _remove(writing: Writing, which: ColumnElement[bool]) -> int:
+    """Remove those authenticators, so that they accept nothing any more; how many."""
+    table = authenticators
+    gone = delete(table).where(which).returning(table.c.id)
+    removed = writing.connection.scalars(gone).all()
+    for one in removed:
+        _bury(writing, one)
+    return len(removed)
 
 
 def _bury(writing: Writing, id: str) -> None:
@@ -178,6 +206,11 @@ def _bury(writing: Writing, id: str) -> None:
     writing.connection.execute(
         wanted.on_conflict_do_update(index_elements=[steps.c.id], set_={"last": _DEAD})
     )
+
+
+def _is_known(writing: Writing, id: str) -> bool:
+    known = exists().where(steps.c.id == id).select()
+    return bool(writing.connection.scalar(known))
 
 
 def _how_many(writing: Writing, user: str) -> int:

@@ -15,6 +15,7 @@ from totp_gate.stores.sql.database import Writing
 from totp_gate.stores.sql.part import (
     Part,
     change_password_of,
+    end_what_began,
     forget_links_of,
     values,
 )
@@ -67,6 +68,7 @@ class LinkPart(Part):
         authenticator: Authenticator,
         password_hash: str | None,
         now: float,
+        keep: str = "",
     ) -> bool:
         """Use the link up, and with it add *authenticator* and set the password."""
         user = authenticator.user
@@ -77,12 +79,13 @@ class LinkPart(Part):
                 return False
             done = link.user == storable(user)
             if done and password_hash is not None:
-                done = change_password_of(writing, user, password_hash)
+                done = change_password_of(writing, user, password_hash, keep=keep)
             if not done:
                 writing.undo()
                 return False
             add_factor(writing, authenticator)
-            if password_hash is not None:
+            ended = end_what_began(writing, user, keep=keep)
+            if ended or password_hash is not None:
                 writing.announce(("", user))
         return True
 

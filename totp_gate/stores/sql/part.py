@@ -49,8 +49,7 @@ def change_password_of(
     )
     if not saved.rowcount:
         return False
-    end_sessions_of(writing, user, keep=keep)
-    forget_browsers_of(writing, user)
+    end_what_began(writing, user, keep=keep)
     forget_counts(writing, account_keys(user))
     writing.connection.execute(
         update(schema.sessions)
@@ -58,6 +57,16 @@ def change_password_of(
         .values(credential=credential)
     )
     return True
+
+
+def end_what_began(writing: Writing, user: str, *, keep: str = "") -> int:
+    """Delete the sessions of *user* but *keep*, and their known browsers.
+
+    Returns:
+        How many sessions. The caller announces it.
+    """
+    forget_browsers_of(writing, user)
+    return end_sessions_of(writing, user, keep=keep)
 
 
 def end_sessions_of(writing: Writing, user: str, *, keep: str = "") -> int:

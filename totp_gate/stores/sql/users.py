@@ -19,8 +19,7 @@ from totp_gate.stores.sql.database import Writing
 from totp_gate.stores.sql.part import (
     Part,
     change_password_of,
-    end_sessions_of,
-    forget_browsers_of,
+    end_what_began,
     forget_links_of,
     new_credential,
     values,
@@ -76,8 +75,7 @@ class UserPart(Part):
             if not changed.rowcount:
                 return False
             if change.get("disabled"):
-                end_sessions_of(writing, name)
-                forget_browsers_of(writing, name)
+                end_what_began(writing, name)
                 forget_links_of(writing, name)
             writing.announce(("", name))
         return True
@@ -110,7 +108,7 @@ class UserPart(Part):
             if not gone.rowcount:
                 return False
             remove_factors_of(writing, name)
-            end_sessions_of(writing, name)
+            end_what_began(writing, name)
             forget_links_of(writing, name)
             for table in (events, tokens):
                 writing.connection.execute(delete(table).where(table.c.user == name))
