@@ -159,6 +159,22 @@ def test_an_address_is_inside_or_not(networks, address, inside):
 
 
 @pytest.mark.parametrize(
+    ("address", "may"),
+    [
+        pytest.param("10.0.0.1", True, id="inside"),
+        pytest.param("11.0.0.1", False, id="outside"),
+        pytest.param("::ffff:11.0.0.1", False, id="outside, in IPv6"),
+        pytest.param("unix", False, id="a socket"),
+        pytest.param("unknown", True, id="unknown"),
+        pytest.param("", True, id="none"),
+        pytest.param("1" * 100_000, True, id="huge"),
+    ],
+)
+def test_what_is_no_address_may_be_inside(address, may):
+    assert Networks(["10.0.0.0/8"]).may_contain(address) is may
+
+
+@pytest.mark.parametrize(
     "text",
     ["", "localhost", "10.0.0.1/8", "10.0.0.0/33", "*", "10.*", "::1/129", "UNIX"],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -31,7 +32,11 @@ class Office:
     """10.0.0.0/8, as the gate's networks would say it."""
 
     def contains(self, address):
-        return bool(address) and ip_address(address) in ip_network("10.0.0.0/8")
+        known = address not in {"", "unknown"}
+        return known and ip_address(address) in ip_network("10.0.0.0/8")
+
+    def may_contain(self, address):
+        return address in {"", "unknown"} or self.contains(address)
 
     def __eq__(self, other):
         return isinstance(other, Office)
@@ -326,6 +331,19 @@ def test_deny_denies_whom_it_names_or_everybody():
     assert decide([bob], NOBODY) == CHALLENGE
     assert isinstance(decide([office], ALICE, address="10.1.1.1"), Refuse)
     assert decide([office], ALICE, address="11.1.1.1") == Permit("default")
+
+
+@pytest.mark.parametrize("address", ["", "unknown"])
+def test_an_address_nobody_knows_is_denied_and_never_let_in(address):
+    deny = Rule(name="no", networks=Office(), policy="deny")
+    public = replace(deny, policy="public")
+    strict = replace(deny, policy="two-factor")
+
+    assert decide([deny, PUBLIC], path="/pub/x", address=address) == Refuse(
+        "no", "the rule denies it"
+    )
+    assert decide([public], address=address) == CHALLENGE
+    assert isinstance(decide([strict], ALICE, address=address), Refuse)
 
 
 # Step-up.

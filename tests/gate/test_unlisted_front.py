@@ -19,6 +19,15 @@ name = "only inside"
 paths = ["/only"]
 networks = ["127.0.0.0/8"]
 policy = "two-factor"
+[[rules]]
+name = "not from there"
+paths = ["/shop"]
+networks = ["203.0.113.0/24"]
+policy = "deny"
+[[rules]]
+name = "shop"
+paths = ["/shop"]
+policy = "public"
 """
 AUDIT = '[audit]\nfile = "audit.log"\n'
 PROXIED = [
@@ -73,6 +82,14 @@ def test_rules_for_this_machine_hold_for_who_is_here(house):
         assert ask(house, "/open", scheme="https").status_code == 200
         proxied = ask(house, "/open", scheme="https", X_Forwarded_For="127.0.0.1")
         assert proxied.status_code == 303
+
+
+@pytest.mark.parametrize("headers", PROXIED)
+def test_who_may_come_from_a_denied_network_is_denied(house, headers):
+    direct = ask(house, "/shop", peer="192.0.2.1", scheme="https")
+    proxied = ask(house, "/shop", scheme="https", **headers)
+
+    assert (direct.status_code, proxied.status_code) == (200, 403)
 
 
 def test_what_keeps_the_gate_from_being_ready_is_not_told_through_it(

@@ -56,6 +56,10 @@ class Networks:
                 self._known[address] = known
         return known
 
+    def may_contain(self, address: str) -> bool:
+        """Tell whether it does, or *address* is none, so that nobody can know."""
+        return self.contains(address) or not _is_address(address)
+
     def _look_up(self, address: str) -> bool:
         if address == "unix":
             return self._unix
@@ -96,6 +100,10 @@ def _clean_address(text: str) -> str | None:
     if isinstance(address, ipaddress.IPv6Address):
         return str(address.ipv4_mapped or ipaddress.IPv6Address(int(address)))
     return str(address)
+
+
+def _is_address(text: str) -> bool:
+    return text == "unix" or clean_address(text) is not None
 
 
 def is_local(address: str) -> bool:

@@ -45,13 +45,25 @@ class Compiled:
             return "the query does not hold what it names"
         if rule.policy == "two-factor" or not rule.demands:
             return ""
-        if rule.networks is not None and not rule.networks.contains(request.address):
+        if not self._is_at(request.address):
             return f"the address {request.address or '(none)'} is outside its networks"
         if rule.policy == "one-factor" and subject.user is None:
             return ""
         if not is_member(rule, subject):
             return f"{subject.user or 'nobody'} is none of its users and groups"
         return ""
+
+    def _is_at(self, address: str) -> bool:
+        """Tell whether *address* is where the rule is meant to be felt.
+
+        Who is denied some networks is not let in from where nobody knows.
+        """
+        rule = self.rule
+        if rule.networks is None:
+            return True
+        if rule.policy == "deny":
+            return rule.networks.may_contain(address)
+        return rule.networks.contains(address)
 
 
 def is_member(rule: Rule, subject: Subject) -> bool:

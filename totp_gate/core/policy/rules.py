@@ -31,6 +31,10 @@ class Addresses(Protocol):
         """Tell whether *address* lies in one of the networks."""
         ...
 
+    def may_contain(self, address: str) -> bool:
+        """Tell whether it does, or nobody can know, as *address* is none."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
