@@ -13,7 +13,12 @@ from functools import partial
 
 from benchmarks import servers, signed_in
 from benchmarks.load import Result, measure, request
-from benchmarks.servers import Contestant, compare
+from benchmarks.servers import (
+    Contestant,
+    compare,
+    on_first_core,
+    on_other_cores,
+)
 from benchmarks.table import Row, ratios, show
 from tests.servers import Gunicorn, Nginx, Server
 
@@ -110,9 +115,12 @@ def _scale(
 
     pairs: dict[int, list[tuple[Result, Result]]] = {number: [] for number in SCALE}
     for _ in range(max(3, rounds // 2)):
-        with gate.begin() as ours, hello.begin() as bare:
-            for connections, found in pairs.items():
-                found.append((ask(ours, connections), ask(bare, connections)))
+        with contextlib.ExitStack() as stack:
+            with on_first_core():
+                ours, bare = map(stack.enter_context, (gate.begin(), hello.begin()))
+            with on_other_cores():
+                for connections, found in pairs.items():
+                    found.append((ask(ours, connections), ask(bare, connections)))
     rows = []
     for connections, both in pairs.items():
         rates = [ours.rate / bare.rate for ours, bare in both]

@@ -131,10 +131,9 @@ def compare(
     """
     rates: dict[str, list[float]] = {name: [] for name in contestants}
     costs: dict[str, list[float]] = {name: [] for name in contestants}
-    cores = sorted(os.sched_getaffinity(0))
     for _ in range(rounds):
         with contextlib.ExitStack() as stack:
-            with _only_on(cores[:1]):
+            with on_first_core():
                 begun = {
                     name: stack.enter_context(one.begin())
                     for name, one in contestants.items()
@@ -150,12 +149,23 @@ def compare(
                 )
                 for name, one in contestants.items()
             }
-            with _only_on(cores[1:] or cores):
+            with on_other_cores():
                 measures = in_turn(runs, SLICES)
             for name, found in measures.items():
                 rates[name].append(max(found))
                 costs[name].append(max(slices[name]))
     return rates, costs
+
+
+def on_first_core() -> AbstractContextManager[None]:
+    """Keep what this process starts on one core: what is measured is begun here."""
+    return _only_on(sorted(os.sched_getaffinity(0))[:1])
+
+
+def on_other_cores() -> AbstractContextManager[None]:
+    """Keep this process, the load, on the other cores, where there are more."""
+    cores = sorted(os.sched_getaffinity(0))
+    return _only_on(cores[1:] or cores)
 
 
 @contextlib.contextmanager
