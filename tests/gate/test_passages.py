@@ -95,8 +95,13 @@ def environ_of(cookie, path="/report", **more):
 
 
 def answer(house, environ):
+    """Return what the gate of *house* says (``answer_of``)."""
+    return answer_of(house.gate, environ)
+
+
+def answer_of(gate, environ):
     """Return the status and, where the application was asked, what it received."""
-    body, status, _ = run_wsgi_app(house.gate, copy.copy(environ), buffered=True)
+    body, status, _ = run_wsgi_app(gate, copy.copy(environ), buffered=True)
     if status != "200 OK":
         return status, {}
     received = json.loads(b"".join(body))
