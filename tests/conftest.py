@@ -44,7 +44,7 @@ def pytest_collection_finish() -> None:
     for them less often costs only memory.
     """
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(200_000, 20, 20)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -197,6 +197,7 @@ def test_keys_change_and_nobody_notices():
         assert visitor.get("/").text == "hello alice"
 
 
+@pytest.mark.server
 @pytest.mark.parametrize(
     ("settings", "words", "complaints"),
     [

@@ -303,12 +303,14 @@ def refused(app, sent):
         return True
 
 
+@pytest.mark.server
 def test_a_documented_verifier_knows_who_asks(documented):
     gate, _ = documented
 
     assert gate.sign_in(gate.add_user("alice")).get("/").text == "user=alice"
 
 
+@pytest.mark.server
 def test_a_documented_verifier_lets_nobody_in_who_was_not_named_by_the_gate(documented):
     gate, app = documented
     seeds = gate.accounts.ring.derive("assertion")
