@@ -75,8 +75,7 @@ def house(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cookie(house):
-    browser = house.sign_in(house.add_user("alice", groups=["staff"]))
-    return "; ".join(f"{c.key}={c.value}" for c in browser._cookies.values())
+    return cookies_of(house.sign_in(house.add_user("alice", groups=["staff"])))
 
 
 @pytest.fixture
@@ -86,6 +85,11 @@ def usual(house, cookie):
     assert answer(house, asked)[0] == "200 OK"
     assert key_for(asked) in house.gate._passages._known
     return asked
+
+
+def cookies_of(browser):
+    """Return the Cookie header the browser sends."""
+    return "; ".join(f"{c.key}={c.value}" for c in browser._cookies.values())
 
 
 def environ_of(cookie, path="/report", **more):

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 )
 
 from tests.applications import echo
-from tests.gate.test_passages import answer_of, environ_of
+from tests.gate.test_passages import answer_of, cookies_of, environ_of
 from tests.moments import Moment
 from totp_gate.testing import Installation
 
@@ -64,10 +64,6 @@ def with_two_people():
 
 def two_people(house):
     return {name: house.add_user(name, groups=["staff"]) for name in PEOPLE}
-
-
-def cookies_of(browser):
-    return "; ".join(f"{c.key}={c.value}" for c in browser._cookies.values())
 
 
 class Remembering(RuleBasedStateMachine):

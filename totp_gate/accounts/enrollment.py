@@ -21,6 +21,7 @@ from totp_gate.core.sealing import Sealer
 from totp_gate.core.signing import digest
 from totp_gate.errors import NotFound, SealBroken
 from totp_gate.model import (
+    Authenticator,
     AuthenticatorKind,
     Link,
     LinkPurpose,
@@ -211,23 +212,27 @@ class Enrollment:
         ready = self._factors.sealed(
             factor, pending.user, name=name, last=step, now=now
         )
+        if not self._add(pending, ready, now, where):
+            raise NotFound("the link was used, or another was enrolled first")
+        return True
+
+    def _add(
+        self, pending: Pending, ready: Authenticator, now: float, where: Circumstances
+    ) -> bool:
         keep = where.get("keep", "")
         if pending.link:
-            done = self._store.redeem_link(
+            return self._store.redeem_link(
                 pending.link,
                 authenticator=ready,
                 password_hash=pending.password_hash or None,
                 now=now,
                 keep=keep,
             )
-        elif where.get("instead") and (user := self.user_of(pending)):
-            done = self._factors.replace(user, ready, keep=keep)
-        else:
-            only = where.get("only", False)
-            done = self._store.add_authenticator(ready, only=only, keep=keep)
-        if not done:
-            raise NotFound("the link was used, or another was enrolled first")
-        return True
+        if where.get("instead"):
+            user = self.user_of(pending)
+            return bool(user and self._factors.replace(user, ready, keep=keep))
+        only = where.get("only", False)
+        return self._store.add_authenticator(ready, only=only, keep=keep)
 
     def is_confirmed(self, pending: Pending) -> bool:
         """Tell whether its user has what *pending* holds already."""

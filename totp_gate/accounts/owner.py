@@ -169,10 +169,8 @@ class Owner:
         at = session.second_factor_at
         return session.recovered and at is not None and 0 <= now - at < PENDING_LIFE
 
-    def has_replaced(
-        self, session: Session, *, host: str, now: float
-    ) -> tuple[str, str]:
-        """Begin a session for somebody who has replaced what a recovery code stood for.
+    def begin_anew(self, session: Session, *, host: str, now: float) -> tuple[str, str]:
+        """Begin a session in place of *session*, for who has confirmed a code just now.
 
         Returns:
             Value of the cookie and id of the session that replaces *session*.

@@ -199,7 +199,7 @@ class EnrollmentPages:
             page = desk.tell(request, "/account", "connected", live.user.name)
             return desk.go(page, [known])
         try:
-            token, new = self._owner.has_replaced(
+            token, new = self._owner.begin_anew(
                 session, host=request.origin.host, now=request.now
             )
         except NotFound:

@@ -29,7 +29,7 @@ from totp_gate.stores.sql import dialect
 from totp_gate.stores.sql.database import Writing
 from totp_gate.stores.sql.part import (
     Part,
-    end_what_began,
+    end_and_announce,
     forget_counts,
     values,
 )
@@ -64,7 +64,7 @@ class AuthenticatorPart(Part):
             if only and _how_many(writing, authenticator.user):
                 return False
             add_factor(writing, authenticator)
-            _end_and_announce(writing, authenticator.user, keep)
+            end_and_announce(writing, authenticator.user, keep=keep)
         return True
 
     def replace_authenticators(
@@ -80,7 +80,7 @@ class AuthenticatorPart(Part):
             if retire is not None:
                 _bury(writing, retire)
             add_factor(writing, authenticator)
-            _end_and_announce(writing, user, keep)
+            end_and_announce(writing, user, keep=keep)
         return True
 
     def rename_authenticator(self, user: str, id: str, name: str) -> bool:
@@ -111,7 +111,7 @@ class AuthenticatorPart(Part):
                 remove_factors_of(writing, user)
             else:
                 _remove(writing, table.c.id == id)
-            _end_and_announce(writing, user, keep)
+            end_and_announce(writing, user, keep=keep)
         return True
 
     def remove_authenticators(self, user: str) -> int:
@@ -119,7 +119,7 @@ class AuthenticatorPart(Part):
         with self._write() as writing:
             dialect.lock(writing.connection, lock_of(user))
             removed = remove_factors_of(writing, user)
-            _end_and_announce(writing, user)
+            end_and_announce(writing, user)
             return removed
 
     def replace_sealed(self, id: str, old: str, new: str) -> bool:
@@ -182,11 +182,6 @@ def remove_factors_of(writing: Writing, user: str) -> int:
     writing.connection.execute(delete(recovery).where(recovery.c.user == user))
     forget_counts(writing, account_keys(user))
     return gone
-
-
-def _end_and_announce(writing: Writing, user: str, keep: str = "") -> None:
-    if end_what_began(writing, user, keep=keep):
-        writing.announce(("", user))
 
 
 def _remove(writing: Writing, which: ColumnElement[bool]) -> int:

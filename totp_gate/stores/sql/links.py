@@ -15,7 +15,7 @@ from totp_gate.stores.sql.database import Writing
 from totp_gate.stores.sql.part import (
     Part,
     change_password_of,
-    end_what_began,
+    end_and_announce,
     forget_links_of,
     values,
 )
@@ -84,8 +84,9 @@ class LinkPart(Part):
                 writing.undo()
                 return False
             add_factor(writing, authenticator)
-            ended = end_what_began(writing, user, keep=keep)
-            if ended or password_hash is not None:
+            if password_hash is None:
+                end_and_announce(writing, user, keep=keep)
+            else:  # the new password has ended it
                 writing.announce(("", user))
         return True
 

@@ -69,6 +69,12 @@ def end_what_began(writing: Writing, user: str, *, keep: str = "") -> int:
     return end_sessions_of(writing, user, keep=keep)
 
 
+def end_and_announce(writing: Writing, user: str, *, keep: str = "") -> None:
+    """Do so, and announce it where a session ended; the last act of a transaction."""
+    if end_what_began(writing, user, keep=keep):
+        writing.announce(("", user))
+
+
 def end_sessions_of(writing: Writing, user: str, *, keep: str = "") -> int:
     """Delete the sessions of *user* but *keep*; how many. The caller announces it."""
     table = schema.sessions
