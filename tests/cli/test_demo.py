@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -96,6 +97,15 @@ def running(*words: str) -> Iterator[Demo]:
                 demo.process.wait()
 
 
+def is_over(pid: int) -> bool:
+    """Whether the process has ended, waited for or not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return True
+    return state == "Z"
+
+
 def fresh_code(demo: Demo, used: str = "") -> str:
     """Return a code that was not used and lasts long enough to be typed."""
     wait_until(lambda: demo.code != used, "the next code", seconds=40)
@@ -145,7 +155,26 @@ def test_a_demo_that_is_killed_leaves_nothing_either():
 
         assert demo.wait() == -signal.SIGKILL
         wait_until(demo.nothing_is_left, "an empty folder")
-        assert not answers(port)
+        wait_until(lambda: not answers(port), "the end of all that listen")
+
+
+def test_the_guard_ends_also_what_a_dead_server_leaves(tmp_path):
+    folder, pids = tmp_path / "folder", tmp_path / "pids"
+    folder.mkdir()
+    leave = f"sleep 90 & echo $! > {shlex.quote(str(pids))}; exec sleep 60"
+    guard = subprocess.Popen(
+        [sys.executable, "-m", "totp_gate.cli.guard", str(folder), "sh", "-c", leave],
+        stdin=subprocess.PIPE,
+        cwd=ROOT,
+        start_new_session=True,
+    )
+    wait_until(lambda: pids.exists() and pids.read_text().endswith("\n"))
+    left = int(pids.read_text())
+
+    guard.communicate(timeout=PATIENCE)
+
+    assert not folder.exists()
+    wait_until(lambda: is_over(left), "the end of what was left", seconds=20)
 
 
 def test_the_end_of_the_server_is_told():

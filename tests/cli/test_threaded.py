@@ -9,6 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.cli.test_serve import Serving
+from tests.servers import Gunicorn, wait_until
 from totp_gate.cli.threaded import ARRIVAL, LONGEST_FORM, LONGEST_HEAD, Arriving
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -176,3 +177,12 @@ def test_one_connection_carries_many_requests(serving):
 
     statuses = [part[:3] for part in answers.split(b"HTTP/1.1 ")[1:]]
     assert statuses == [b"200", b"200", b"400", b"200"]
+
+
+@pytest.mark.server
+def test_a_worker_that_is_told_to_quit_while_it_begins_a_request_ends():
+    application = "tests.upstream.apps:hello"
+    with Gunicorn(application, worker_class="tests.cli.interrupted.Worker") as server:
+        (worker,) = server.children
+        with begin(server, GET):
+            wait_until(lambda: worker not in server.children, "its end", seconds=15)

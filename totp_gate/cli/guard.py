@@ -2,12 +2,14 @@
 
 A program of its own: ``python -m totp_gate.cli.guard FOLDER COMMAND...``. Its standard
 input is a pipe that the demo holds open. When that ends, for whatever reason, also
-because the demo was killed, the server is ended and the folder removed.
+because the demo was killed, the server is ended and the folder removed. The last thing
+it does is to kill its whole process group, and itself with it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import signal
 import subprocess
@@ -35,6 +37,8 @@ def guard(folder: str, command: list[str]) -> int:
     status = server.wait()
     if alone.is_set():
         shutil.rmtree(folder, ignore_errors=True)
+        # A master that had to be killed leaves its workers, which listen as well.
+        os.killpg(0, signal.SIGKILL)
     return status
 
 

@@ -19,6 +19,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from selectors import EVENT_READ
+from types import FrameType
 from typing import Any
 
 from gunicorn import http, util
@@ -141,6 +142,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.poller.unregister(client)
             self.pending_conns.remove(conn)
             self._hand_over(conn)
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """End with the next turn of the loop, whatever requests are served.
+
+        The signal may find this thread in the pool, with the lock that the end of the
+        pool needs, too: ended here, it would wait for itself for ever.
+        """
+        if self.booted:
+            self.method_queue.defer(super().handle_quit, sig, None)
+        else:
+            super().handle_quit(sig, frame)
 
     def finish_request(self, conn: _Connection, fs: Future[object]) -> None:
         """Go on with *conn*, whose thread is free again."""
