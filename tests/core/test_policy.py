@@ -559,8 +559,16 @@ def test_explain_ends_with_the_default_and_with_an_ambiguity():
             "other spellings", id="lax before strict",
         ),
         pytest.param(
-            {"policy": "public", "networks": Office()}, {"policy": "deny", "networks": Office()},
+            {"policy": "public", "networks": Office()}, {"policy": "public", "networks": Office()},
             "never", id="networks",
+        ),
+        pytest.param(
+            {"policy": "deny", "networks": Office()}, {"policy": "deny", "networks": Office()},
+            "never", id="denied networks",
+        ),
+        pytest.param(
+            {"policy": "public", "networks": Office()}, {"policy": "deny", "networks": Office()},
+            None, id="an unknown address is denied",
         ),
         pytest.param(
             {"policy": "one-factor", "networks": Office()}, {"policy": "public"}, None, id="some networks"

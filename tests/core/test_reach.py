@@ -45,7 +45,7 @@ PATHS = [
 ]
 NETWORKS = [None, None, Networks(["10.0.0.0/8"]), Networks(["10.1.0.0/16"])]
 METHODS = ["GET", "HEAD", "POST", "get", "OPTIONS", "PUT"]
-ADDRESSES = ["10.1.0.1", "10.2.0.1", "192.0.2.1"]
+ADDRESSES = ["10.1.0.1", "10.2.0.1", "192.0.2.1", ""]
 QUERIES = ["", "k=v", "k=w", "K=v", "k=v&k=w", "k=v;a", "l=m&k=v"]
 
 FIELDS = {

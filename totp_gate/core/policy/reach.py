@@ -182,8 +182,11 @@ def _meets(other: Rule, mine: Rule) -> bool:
 
 def _asks_no_more(mine: Rule, other: Rule) -> bool:
     """Tell whether whoever meets what *other* demands meets what *mine* does."""
-    if mine.networks is not None and mine.networks != other.networks:
-        return False
+    if mine.networks is not None:
+        # An address that nobody knows is denied some networks, and let into none.
+        wider = other.policy == "deny" != mine.policy
+        if wider or mine.networks != other.networks:
+            return False
     if not (mine.users or mine.groups):
         return True
     return (
