@@ -123,7 +123,8 @@ class TestBrowsers:
         alice = house.sign_in(house.add_user("alice"))
         known = cookie(alice, DEVICE)
         ask(house, Cookie=f"{DEVICE}={known}")
-        house.accounts.store.forget_browsers("alice")
+        (series,) = house.accounts.store.browsers("alice")
+        house.accounts.store.forget_browser("alice", series.id)
         ask(house, Cookie=f"{DEVICE}={known}")
 
         assert told(house, "browser.forged") == []

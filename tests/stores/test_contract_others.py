@@ -242,7 +242,7 @@ class TestBrowsers:
         assert store.forget_browser("bob", "b1") is False
         assert store.forget_browser("alice", "b1") is True
         assert [each.id for each in store.browsers("alice")] == ["b2"]
-        assert store.forget_browsers("alice") == 1
+        assert store.forget_browser("alice", "b1") is False
         assert len(store.browsers("bob")) == 1
 
 

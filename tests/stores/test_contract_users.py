@@ -278,7 +278,6 @@ class TestCountsOfAnAccount:
         "end",
         [
             pytest.param(lambda s: s.forget_browser("alice", "b1"), id="one"),
-            pytest.param(lambda s: s.forget_browsers("alice"), id="all"),
             pytest.param(
                 lambda s: s.change_user("alice", disabled=True), id="disabled"
             ),

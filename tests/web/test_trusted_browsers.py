@@ -497,7 +497,8 @@ class TestStrangers:
         assert house.accounts.store.count("password:alice").failures == 0
 
     def test_the_cookie_of_an_ended_series_is_nobody(self, house, alice, known):
-        house.accounts.store.forget_browsers("alice")
+        (series,) = house.accounts.store.browsers("alice")
+        house.accounts.store.forget_browser("alice", series.id)
         assert guess(house, house.client(), 7) == 429
 
         assert type_password(known, alice).status_code == 429

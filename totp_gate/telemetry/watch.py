@@ -33,9 +33,8 @@ _WRITES = """
     remove_authenticators replace_sealed accept_step add_session touch_session
     replace_session end_session end_sessions forget_expired add_link remove_links
     take_link redeem_link replace_recovery spend_recovery add_browser rotate_browser
-    forget_browser forget_browsers begin_attempt forgive bound_counts add_event
-    add_token touch_token remove_token hold take_held move_held add_hand_off
-    take_hand_off ping
+    forget_browser begin_attempt forgive bound_counts add_event add_token touch_token
+    remove_token hold take_held move_held add_hand_off take_hand_off ping
 """
 READS = frozenset(_READS.split())
 WRITES = frozenset(_WRITES.split())

@@ -255,10 +255,6 @@ class BrowserRecords(Protocol):
         """Delete one series; False: not theirs."""
         ...
 
-    def forget_browsers(self, user: str) -> int:
-        """Delete all series of *user*; how many."""
-        ...
-
 
 class TokenRecords(Protocol):
     """App tokens, as digests."""

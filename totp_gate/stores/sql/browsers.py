@@ -8,7 +8,7 @@ from totp_gate.model import Browser
 from totp_gate.stores.base import Rotation
 from totp_gate.stores.schema import browsers
 from totp_gate.stores.sql import dialect
-from totp_gate.stores.sql.part import Part, end_series, forget_browsers_of, values
+from totp_gate.stores.sql.part import Part, end_series, values
 
 
 class BrowserPart(Part):
@@ -68,8 +68,3 @@ class BrowserPart(Part):
         """Delete one series; False: not theirs."""
         with self._write() as writing:
             return end_series(writing, browsers.c.id == id, browsers.c.user == user) > 0
-
-    def forget_browsers(self, user: str) -> int:
-        """Delete all series of *user*; how many."""
-        with self._write() as writing:
-            return forget_browsers_of(writing, user)

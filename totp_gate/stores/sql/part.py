@@ -65,7 +65,7 @@ def end_what_began(writing: Writing, user: str, *, keep: str = "") -> int:
     Returns:
         How many sessions. The caller announces it.
     """
-    forget_browsers_of(writing, user)
+    end_series(writing, schema.browsers.c.user == user)
     return end_sessions_of(writing, user, keep=keep)
 
 
@@ -82,11 +82,6 @@ def end_sessions_of(writing: Writing, user: str, *, keep: str = "") -> int:
         delete(table).where(table.c.user == user, table.c.id != keep)
     )
     return ended.rowcount
-
-
-def forget_browsers_of(writing: Writing, user: str) -> int:
-    """Delete the known browsers of *user*; how many."""
-    return end_series(writing, schema.browsers.c.user == user)
 
 
 def end_series(writing: Writing, *which: ColumnElement[bool]) -> int:
