@@ -18,9 +18,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-#: Octets of a body that a server may read and forget before the next request.
-FORGETTABLE = 65536
-
 _KEY = "totp_gate.close"
 
 
@@ -39,17 +36,6 @@ def close_after(environ: WSGIEnvironment, start_response: StartResponse) -> None
     close = environ.get(_KEY) or _closer(start_response)
     if close is not None:
         close()
-
-
-def is_large(environ: WSGIEnvironment) -> bool:
-    """Tell whether the body is too large, or may be, to be read and forgotten."""
-    if "HTTP_TRANSFER_ENCODING" in environ:
-        return True
-    length = environ.get("CONTENT_LENGTH")
-    if not length:
-        return False
-    known = length.isascii() and length.isdigit() and len(length) < 10
-    return not known or int(length) > FORGETTABLE
 
 
 def _closer(start_response: Any) -> Callable[[], object] | None:

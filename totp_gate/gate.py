@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from totp_gate.closing import close_after, is_large, may_close
+from totp_gate.closing import close_after, may_close
 from totp_gate.core import cookies
+from totp_gate.core.headers import is_large
 from totp_gate.errors import BadRequest, GateError
 from totp_gate.model import Challenge, Level, Refuse
 from totp_gate.telemetry.metrics import PERMITTED

@@ -26,7 +26,8 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from totp_gate.closing import close_after, is_large
+from totp_gate.closing import close_after
+from totp_gate.core.headers import is_large
 from totp_gate.errors import BadRequest
 from totp_gate.telemetry.naming import request_id
 from totp_gate.upstream.destination import Destination, Limits

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from totp_gate.core.headers import environ_key, is_chunked
+from totp_gate.core.headers import declared_length, environ_key, is_chunked
 from totp_gate.errors import BadRequest
 from totp_gate.upstream import fields
 from totp_gate.upstream.destination import Destination
@@ -198,14 +198,9 @@ def _quote(octet: re.Match[str]) -> str:
 
 def _length(environ: dict[str, Any]) -> int:
     coding = environ.get("HTTP_TRANSFER_ENCODING")
-    announced = environ.get("CONTENT_LENGTH")
     if not coding:
-        if not announced:
-            return 0
-        if announced.isascii() and announced.isdigit() and len(announced) < 19:
-            return int(announced)
-        raise BadRequest("The request's length is no number.")
-    if announced:
+        return declared_length(environ) or 0
+    if environ.get("CONTENT_LENGTH"):
         raise BadRequest("The request has two framings.")
     if not (is_chunked(coding) and environ.get("wsgi.input_terminated")):
         raise BadRequest("This transfer coding is not served.", status=501)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug.wsgi import get_input_stream
 
+from totp_gate.core.headers import declared_length
 from totp_gate.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -23,22 +24,6 @@ if TYPE_CHECKING:
 
 PATIENCE = 10.0
 """Seconds within which a body has to arrive whole, unless said otherwise."""
-
-_LONGEST_NUMBER = 18
-
-
-def declared_length(environ: WSGIEnvironment) -> int | None:
-    """Return how many octets the body is said to have; None: nothing is said.
-
-    Raises:
-        BadRequest: what is said is no number, or one no body ever has.
-    """
-    text = environ.get("CONTENT_LENGTH") or ""
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER):
-        raise BadRequest("the length of the body is no number")
-    return int(text)
 
 
 def read_body(

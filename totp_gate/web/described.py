@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
-from totp_gate.core.headers import environ_key
+from totp_gate.core.headers import environ_key, has_body
 from totp_gate.core.urls import Origin
 from totp_gate.web.arrival import TOLD
-from totp_gate.web.judgement import has_body
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

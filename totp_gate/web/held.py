@@ -16,8 +16,9 @@ from urllib.parse import parse_qsl, urljoin
 from totp_gate.accounts.held import LENGTH_OF_MARK, LONGEST_BODY, Held, Kept
 from totp_gate.accounts.live import Live
 from totp_gate.accounts.references import References
+from totp_gate.core.headers import declared_length
 from totp_gate.web.arrival import OWN_TOKEN
-from totp_gate.web.bodies import declared_length, read_body
+from totp_gate.web.bodies import read_body
 from totp_gate.web.csrf import Form
 from totp_gate.web.desk import Desk
 from totp_gate.web.pages import Answer

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from totp_gate.accounts import tokens
 from totp_gate.accounts.live import Live, LiveSessions
 from totp_gate.core import cookies
+from totp_gate.core.headers import has_body
 from totp_gate.core.policy import Policy
 from totp_gate.core.urls import Origin
 from totp_gate.errors import BadRequest
@@ -222,16 +223,6 @@ class Judgement:
             key = self.permit_key(asked.method, asked.caller, asked.place, asked.query)
             live.permits[key] = decision.until
         return decision
-
-
-def has_body(environ: WSGIEnvironment) -> bool:
-    """Tell whether a body follows the head, be it empty in the end.
-
-    Source:
-        RFC 9112 section 6.3.
-    """
-    length = environ.get("CONTENT_LENGTH", "")
-    return "HTTP_TRANSFER_ENCODING" in environ or length not in {"", "0"}
 
 
 def _is_preflight(method: str, environ: WSGIEnvironment) -> bool:

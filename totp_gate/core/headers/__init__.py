@@ -1,7 +1,8 @@
 """What a request header may be believed, and who the client is.
 
 Strategy: a header counts only from whom it may come (``names``, ``client``); how a
-client wants to be answered is read in one place, too (``wishes``).
+client wants to be answered, and how its body is framed, is read in one place, too
+(``wishes``, ``framing``).
 """
 
 from totp_gate.core.headers.client import (
@@ -12,6 +13,12 @@ from totp_gate.core.headers.client import (
     client_scheme,
     is_local,
 )
+from totp_gate.core.headers.framing import (
+    declared_length,
+    has_body,
+    is_chunked,
+    is_large,
+)
 from totp_gate.core.headers.names import (
     FORWARDED_KEYS,
     FORWARDED_NAMES,
@@ -21,7 +28,6 @@ from totp_gate.core.headers.names import (
     spellings,
 )
 from totp_gate.core.headers.wishes import (
-    is_chunked,
     is_for_a_window,
     is_navigation,
     plain,
@@ -35,11 +41,14 @@ __all__ = [
     "client_address",
     "client_host",
     "client_scheme",
+    "declared_length",
     "environ_key",
     "fold",
+    "has_body",
     "is_chunked",
     "is_for_a_window",
     "is_forwarded_key",
+    "is_large",
     "is_local",
     "is_navigation",
     "plain",

@@ -1,22 +1,9 @@
-"""What a client wants and how it sends it, and text of theirs made harmless."""
+"""How a client wants to be answered, and text of theirs made harmless."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-
-
-def is_chunked(coding: str) -> bool:
-    """Tell whether *coding* (``Transfer-Encoding``) is chunked, and nothing else.
-
-    Servers take the chunks apart and leave any other coding in the body, whose length
-    and meaning then are not what the next one takes them for.
-
-    Source:
-        RFC 9112 sections 6.1 and 7.
-    """
-    return coding.strip(" \t").lower() == "chunked"
-
 
 _PAGES = frozenset(("document", "iframe", "frame", "embed", "object", "fencedframe"))
 
