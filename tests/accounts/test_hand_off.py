@@ -10,6 +10,7 @@ from tests.applications import echo
 from totp_gate.accounts.guessing import Visitor
 from totp_gate.accounts.handoff import Arrived, HandOffs, Lost
 from totp_gate.accounts.live import LiveSessions
+from totp_gate.core.signing import digest
 from totp_gate.core.urls import parse_origin
 from totp_gate.model import LoginState
 from totp_gate.testing import Installation
@@ -83,6 +84,27 @@ def test_a_complete_session_is_carried(installation, handoffs, begin):
 
 def test_one_of_the_password_alone_is_not(installation, handoffs, begin):
     assert give(handoffs, begin(complete=False), installation.clock()) is None
+
+
+def test_nothing_is_made_for_no_browser(installation, handoffs, begin):
+    now = installation.clock()
+
+    code = handoffs.give(
+        begin(complete=True), here=HERE, there=THERE, browser="", now=now
+    )
+
+    assert code is None
+
+
+def test_no_browser_fetches_what_was_made_for_none(
+    installation, handoffs, begin, monkeypatch
+):
+    now, store = installation.clock(), installation.accounts.store
+    code = give(handoffs, begin(complete=True), now)
+    found = replace(store.take_hand_off(digest(code), now=now), browser="")
+    monkeypatch.setattr(store, "take_hand_off", lambda *_, **__: found)
+
+    assert take(handoffs, code, now, browser="") == Lost("another-browser")
 
 
 def test_one_of_another_host_is_not(installation, handoffs, begin):

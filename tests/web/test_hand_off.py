@@ -671,6 +671,26 @@ class TestASessionThatGotANewIdElsewhere:
         assert events(house, "hand-off.taken")[-1]["detail"] == "another-browser"
         assert stranger.open(f"{HOME}/x").status_code == 303
 
+    def test_asks_home_for_nothing(self, house, alice, before):
+        """Or its note would fetch a code that any browser without a cookie may use."""
+        back = step_up(before, house, alice).follow(until="hand-back").location
+        note = back.partition("&ask=")[2]
+        before.follow()
+
+        answer = before.open(f"{HOME}/_gate/hand-off?ask={note}")
+
+        assert answer.status_code == 403
+        assert "Location" not in answer.headers
+
+    def test_is_given_at_home_only(self, house, alice, before):
+        back = step_up(before, house, alice).follow(until="hand-back").location
+
+        answer = Walk(house).open(back.replace(HOME, WIKI))
+
+        assert answer.status_code == 404
+        assert "Set-Cookie" not in answer.headers
+        assert before.open(back).status_code == 303  # it is not used up
+
     def test_is_given_once(self, house, alice, before):
         way = step_up(before, house, alice).follow(until="hand-back").location
         before.open(way)

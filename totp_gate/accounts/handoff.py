@@ -76,7 +76,7 @@ class HandOffs:
         Args:
             token: the cookie's value at the origin *here*.
             there: the origin that may fetch it.
-            browser: what names the browser there.
+            browser: what names the browser there; nothing is made for no browser.
             now: Unix seconds.
 
         Raises:
@@ -84,7 +84,7 @@ class HandOffs:
         """
         secret = self._references.secret(token, here.host)
         live = self._live.find(token, host=here.host, now=now)
-        if secret is None or live is None or not _is_complete(live):
+        if secret is None or live is None or not _is_complete(live) or not browser:
             return None
         code = self._tokens.reference("hand-off")
         known_as = digest(code)
@@ -121,14 +121,15 @@ class HandOffs:
             return Lost("unknown")
         if handoff.origin != there.text:
             return Lost("another-host")
-        if handoff.browser != browser:
+        if not browser or handoff.browser != browser:
             return Lost("another-browser")
         return self._fetched(handoff, there.host, now) or Lost("session-over")
 
     def name_of(self, token: str, host: str) -> str:
         """Return what names a browser by the session whose cookie it shows at *host*.
 
-        The session may have ended; a browser that shows none has no name.
+        The session may have ended; a browser that shows none has no name, and gets
+        nothing.
         """
         known_as = self._references.id_of(token, host)
         return "" if known_as is None else self.name(known_as)

@@ -153,7 +153,8 @@ def _routes(
 ) -> Routes:
     config = accounts.config
     asks = Asks(accounts.tokens, desk.origins)
-    entrance = _entrance(accounts, desk, HandBack(desk, handoffs, asks))
+    back = Asks(accounts.tokens, desk.origins, "back")
+    entrance = _entrance(accounts, desk, HandBack(desk, handoffs, back))
     drawn = DrawnPage(desk, accounts.enrollment, issuer=config.gate.name)
     enrollment = EnrollmentPages(
         desk,

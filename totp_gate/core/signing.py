@@ -29,6 +29,7 @@ Purpose = Literal[
     "bounce",
     "asked",
     "ask",
+    "back",
     "hand-off",
     "note",
 ]

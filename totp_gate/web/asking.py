@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from totp_gate.core import headers
 from totp_gate.core.signing import MAX_TOKEN, Tokens
@@ -23,7 +24,7 @@ class Ask:
     Attributes:
         origin: who asks.
         place: where the visitor goes there afterwards.
-        browser: what names their browser there.
+        browser: what names their browser there; of ``back`` nothing does.
         at: when it was asked, Unix seconds.
     """
 
@@ -42,10 +43,18 @@ class Asks:
 
     Args:
         origins: those the gate answers for.
+        purpose: ``ask``: a host asks home who its visitor is; ``back``: home is told
+            where a visitor goes on. One never stands for the other.
     """
 
-    def __init__(self, tokens: Tokens, origins: Iterable[Origin]) -> None:
+    def __init__(
+        self,
+        tokens: Tokens,
+        origins: Iterable[Origin],
+        purpose: Literal["ask", "back"] = "ask",
+    ) -> None:
         self._tokens = tokens
+        self._purpose: Literal["ask", "back"] = purpose
         self._origins = {origin.text: origin for origin in origins}
 
     def write(
@@ -62,12 +71,12 @@ class Asks:
             "b": browser,
             "t": int(request.now),
         }
-        note = self._tokens.write("ask", claims)
+        note = self._tokens.write(self._purpose, claims)
         return note if len(note) <= MAX_TOKEN else None
 
     def read(self, note: str) -> Ask | None:
         """Return what is asked; None: not by us, or by a host that is ours no more."""
-        claims = self._tokens.read("ask", note)
+        claims = self._tokens.read(self._purpose, note)
         origin = self._origins.get(str(claims["o"])) if claims else None
         if claims is None or origin is None:
             return None

@@ -52,6 +52,8 @@ class HandBack:
     def arrive(self, request: PageRequest) -> Answer:
         """Give home its new cookie, where it had the old one, and lead on."""
         desk = self._desk
+        if request.origin.host != desk.home.host:
+            return desk.trouble.answer(request.environ, 404, home_url="/")
         ask = self._asks.read(request.argument("ask") or "")
         if ask is None or not is_visit(request):
             desk.audit.event(request, "hand-off.taken", "failure", detail="no visit")
