@@ -33,7 +33,7 @@ def handoffs(installation):
         directory=accounts.directory,
         references=accounts.references,
         limits=accounts.config.limits(),
-        dress=lambda session, user: {},
+        dress=lambda *_: {},
         clock=installation.clock,
     )
     live.catch_up(installation.clock())

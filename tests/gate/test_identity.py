@@ -68,6 +68,73 @@ def test_the_application_gets_an_identity(tmp_path):
     assert identity.session_id
 
 
+@pytest.fixture
+def showing(tmp_path):
+    """A gate whose application shows its environ, and what Alice has for it."""
+
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [repr(environ).encode()]
+
+    made = Installation(app, tmp_path)
+    yield made, made.add_user("alice")
+    made.accounts.store.close()
+
+
+def test_whoever_prints_an_environ_prints_no_cookie_of_ours(showing):
+    installation, alice = showing
+    browser = installation.sign_in(alice)
+
+    shown = browser.get("/").text
+
+    assert "totp_gate.alive" in shown
+    for cookie in browser._cookies.values():
+        assert cookie.value not in shown
+
+
+def test_whoever_prints_an_environ_prints_no_app_token(showing):
+    installation, alice = showing
+    now = installation.clock()
+    tokens = installation.accounts.app_tokens
+    text, _ = tokens.make(alice.name, "ci", now=now, expires=now + 99)
+
+    shown = installation.client().get("/", headers={"Gate-Token": text}).text
+
+    assert "'REMOTE_USER': 'alice'" in shown
+    assert text not in shown
+    assert text.removeprefix("tg_") not in shown
+
+
+def test_an_app_token_proves_no_factor(tmp_path):
+    found = []
+
+    def app(environ, start_response):
+        found.append(environ["totp_gate.identity"])
+        start_response("200 OK", [])
+        return []
+
+    installation = Installation(app, tmp_path)
+    installation.add_user("alice", groups=["staff"])
+    now = installation.clock()
+    tokens = installation.accounts.app_tokens
+    text, _ = tokens.make("alice", "ci", now=now, expires=now + 99)
+    installation.client().get("/", headers={"Gate-Token": text})
+
+    (identity,) = found
+    assert (identity.user, identity.groups) == ("alice", ("staff",))
+    assert identity.level is Level.NONE
+    assert (identity.password_at, identity.second_factor_at) == (None, None)
+
+
+def test_groups_arrive_whole(installation):
+    groups = [f"department-number-{number}" for number in range(40)]
+    carol = installation.add_user("carol", groups=groups)
+
+    environ = seen(installation.sign_in(carol).get("/"))
+
+    assert environ["HTTP_REMOTE_GROUPS"] == ",".join(groups)
+
+
 @pytest.mark.parametrize("name", FORGED)
 def test_a_forged_identity_never_arrives(browser, name):
     key = "HTTP_" + name.upper().replace("-", "_")

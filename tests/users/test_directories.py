@@ -36,6 +36,7 @@ class TestFileUsers:
 
     def test_people_see_the_name_as_it_was_written(self):
         assert file_users("Alice").find("alice").display == "Alice"
+        assert file_users("alice").find("alice").display == ""
 
     def test_users_say_where_they_come_from(self):
         assert file_users("alice").find("alice").source == "file"

@@ -1,6 +1,7 @@
 """Signing in takes a password and a fresh code, and nothing less."""
 
 import re
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -190,6 +191,52 @@ def test_a_code_may_be_typed_with_a_space(installation, alice):
     code = installation.code(alice)
 
     assert submit(browser, CODE, code=f" {code[:3]} {code[3:]} ").status_code == 303
+
+
+def test_a_secret_that_cannot_be_opened_gives_no_free_guesses(installation, alice):
+    """A code that another authenticator could judge was judged."""
+    store = installation.accounts.store
+    (phone,) = store.authenticators("alice")
+    broken = replace(phone, id="broken", sealed=f"k00000000{phone.sealed[9:]}")
+    store.add_authenticator(broken, only=False)
+    browser = installation.client()
+    prove_password(browser, alice)
+
+    wrong = f"{(int(installation.code(alice)) + 1) % 10**6:06}"
+    statuses = [submit(browser, CODE, code=wrong).status_code for _ in range(7)]
+
+    assert statuses == [401] * 5 + [429] * 2
+    assert store.count("code:alice").failures == 5
+
+
+def test_the_other_authenticator_goes_on(installation, alice):
+    store = installation.accounts.store
+    (phone,) = store.authenticators("alice")
+    broken = replace(phone, id="broken", sealed=f"k00000000{phone.sealed[9:]}")
+    store.add_authenticator(broken, only=False)
+    browser = installation.client()
+    prove_password(browser, alice)
+
+    answer = submit(browser, CODE, code=installation.code(alice))
+
+    assert answer.status_code == 303
+    assert has_session(browser)
+
+
+def test_where_no_secret_can_be_opened_nobody_guessed(installation, alice, caplog):
+    store = installation.accounts.store
+    (phone,) = store.authenticators("alice")
+    broken = f"k00000000{phone.sealed[9:]}"
+    assert store.replace_sealed(phone.id, phone.sealed, broken)
+    browser = installation.client()
+    prove_password(browser, alice)
+
+    answer = submit(browser, CODE, code=installation.code(alice))
+
+    assert answer.status_code == 503
+    assert not has_session(browser)
+    assert store.count("code:alice").failures == 0
+    assert f"authenticator {phone.id}: a sealed secret" in caplog.text
 
 
 def test_a_code_works_once(installation, alice):

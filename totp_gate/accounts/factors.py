@@ -6,6 +6,7 @@ the one caller, over all processes, for whom the store recorded the step.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from dataclasses import dataclass
 from typing import TypedDict
@@ -18,6 +19,7 @@ from totp_gate.model import Authenticator, AuthenticatorKind, User
 from totp_gate.stores.base import Store
 
 _PURPOSE = "authenticator"
+_log = logging.getLogger("totp_gate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +91,41 @@ class Factors:
     def spend(self, user: User, code: str, *, now: float) -> Authenticator | None:
         """Return the authenticator for which *code* is right and now used up, or None.
 
+        One whose secret cannot be opened is passed over, and the log tells: a code that
+        others could judge was judged, and counts.
+
         Args:
             user: whose authenticators are asked, all of them.
             code: as typed.
             now: Unix seconds.
 
         Raises:
-            StoreUnavailable, SealBroken: nobody may sign in by this code.
+            StoreUnavailable: nobody may sign in by this code.
+            SealBroken: no authenticator could judge it.
 
         Source:
             RFC 6238 section 5.2: a code is accepted once; RFC 4226 section 7.2.
         """
         typed = otp.clean_code(code)
+        broken: SealBroken | None = None
+        judged = False
         for authenticator in self.of(user):
-            step = self._match(authenticator, user, typed, now)
+            if not otp.is_code(typed, authenticator.digits):
+                continue
+            try:
+                seed = self.seed(authenticator, user)
+            except SealBroken as error:
+                broken = error
+                _log.error("authenticator %s: %s", authenticator.id, error)
+                continue
+            judged = True
+            step = self._match(authenticator, seed, typed, now)
             if step is None:
                 continue
             if self._store.accept_step(authenticator.id, step, now=now):
                 return authenticator
+        if broken is not None and not judged:
+            raise broken
         return None
 
     def clock_offset(self, user: User, code: str, *, now: float) -> int | None:
@@ -118,7 +137,10 @@ class Factors:
         for authenticator in self.of(user):
             params = self._params(authenticator)
             if authenticator.kind == "totp" and otp.is_code(typed, params.digits):
-                seed = self.seed(authenticator, user)
+                try:
+                    seed = self.seed(authenticator, user)
+                except SealBroken:
+                    continue
                 offset = otp.clock_offset(seed, typed, params, now=now)
                 if offset is not None:
                     return offset
@@ -224,12 +246,9 @@ class Factors:
         )
 
     def _match(
-        self, authenticator: Authenticator, user: User, code: str, now: float
+        self, authenticator: Authenticator, seed: bytes, code: str, now: float
     ) -> int | None:
         params = self._params(authenticator)
-        if not otp.is_code(code, params.digits):
-            return None
-        seed = self.seed(authenticator, user)
         last = self._store.last_step(authenticator.id)
         if authenticator.kind == "hotp":
             return otp.match_counter(seed, code, params, counter=last + 1)

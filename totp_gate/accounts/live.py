@@ -18,7 +18,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 from totp_gate.accounts.feed import FEED_EVERY, FEED_PATIENCE, FeedMark
 from totp_gate.accounts.references import References
@@ -105,7 +104,8 @@ class LiveSessions:
     """Finds the session of a cookie, from memory wherever that is safe.
 
     Args:
-        dress: makes ``Live.environ`` for a session and its user.
+        dress: makes ``Live.environ`` for a session, its user, and the app token that
+            stands for it, or None.
         clock: Unix seconds. ``monotonic``: seconds that never go back.
 
     Attributes:
@@ -119,7 +119,7 @@ class LiveSessions:
         directory: Directory,
         references: References,
         limits: Limits,
-        dress: Callable[[Session, User], dict[str, object]],
+        dress: Callable[[Session, User, AppToken | None], dict[str, object]],
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -230,8 +230,9 @@ class LiveSessions:
         if user is None or user.disabled or user.credential != session.credential:
             self._forget(token)
             return None
-        live = Live(session, user, self._dress(session, user), self._limits, host)
-        live.environ["totp_gate.alive"] = partial(self.still, token, host)
+        live = Live(session, user, self._dress(session, user, None), self._limits, host)
+        # Whoever prints an environ must not print with it what opens a session.
+        live.environ["totp_gate.alive"] = lambda: self.still(token, host)
         self._remember(token, live, number)
         return live
 
@@ -254,14 +255,14 @@ class LiveSessions:
             password_at=token.created,
             second_factor_at=token.created,
         )
-        live = Live(session, user, self._dress(session, user), self._limits)
+        live = Live(session, user, self._dress(session, user, token), self._limits)
         live.scope = token
         live.subject = Subject(
             user=user.name, groups=frozenset(user.groups), level=Level.SECOND_FACTOR
         )
         live.until = min(token.expires, now + TOKEN_EVERY)
         live.write_at = math.inf
-        live.environ["totp_gate.alive"] = partial(self._still_token, text)
+        live.environ["totp_gate.alive"] = lambda: self._still_token(text)
         self._remember(text, live, number)
         return live
 

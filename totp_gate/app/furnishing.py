@@ -11,7 +11,7 @@ from totp_gate.config import Config
 from totp_gate.core.assertion import Signer
 from totp_gate.core.headers import Networks, environ_key, plain
 from totp_gate.core.policy import Policy
-from totp_gate.model import Identity, Session, User
+from totp_gate.model import AppToken, Identity, Level, Session, User
 from totp_gate.web.account import AccountPages
 from totp_gate.web.admit import Admission
 from totp_gate.web.arrival import Arrivals, Caller
@@ -288,17 +288,23 @@ class _Identity:
         named = self.headers[:4]
         self._keys = [environ_key(name) for name in named]
 
-    def dress(self, session: Session, user: User) -> dict[str, object]:
-        """Return the environ entries of a request of *session*."""
+    def dress(
+        self, session: Session, user: User, token: AppToken | None
+    ) -> dict[str, object]:
+        """Return the environ entries of a request of *session*.
+
+        Where *token* stands for it, nobody has proven anything.
+        """
+        proven = token is None
         identity = Identity(
             user=user.name,
             groups=user.groups,
             name=user.display,
             email=user.email,
-            level=session.level,
+            level=session.level if proven else Level.NONE,
             session_id=session.id[:12],
-            password_at=session.password_at,
-            second_factor_at=session.second_factor_at,
+            password_at=session.password_at if proven else None,
+            second_factor_at=session.second_factor_at if proven else None,
         )
         values = (user.name, ",".join(user.groups), user.display, user.email)
         told = [_header_text(value) for value in values]
@@ -311,5 +317,8 @@ class _Identity:
 
 
 def _header_text(text: str) -> str:
-    """Return *text* as WSGI wants it: UTF-8 octets as latin-1 characters (PEP 3333)."""
-    return plain(text).encode().decode("latin-1")
+    """Return *text* as WSGI wants it: UTF-8 octets as latin-1 characters (PEP 3333).
+
+    It is not cut: half a list of groups would be another list.
+    """
+    return plain(text, len(text)).encode().decode("latin-1")

@@ -271,6 +271,7 @@ class Identity:
 
     Attributes:
         session_id: reference of the session for logs; not usable as a cookie.
+        level: what was proven; ``NONE`` where an app token was shown.
         password_at, second_factor_at: Unix seconds when each was proven, or None.
     """
 

@@ -39,7 +39,7 @@ class FileUsers:
             self._users[name] = replace(
                 user,
                 name=name,
-                display=user.display or user.name,
+                display=user.display or (user.name if user.name != name else ""),
                 source=self.source,
                 credential=credential,
             )
