@@ -168,7 +168,7 @@ def test_what_is_interrupted_leaves_nobody_behind(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("totp_gate.stores.sql.users._replace_links", interrupted)
+        patch.setattr("totp_gate.stores.sql.users._add_links", interrupted)
         result = terminal.run("user", "import", "-", "--links", *words, input=CSV)
 
     assert result.exit_code == 1

@@ -362,6 +362,20 @@ def test_a_disabled_user_is_out_and_comes_back(alice: Terminal):
     assert alice.json("user", "show", "alice")["state"] == "ready"
 
 
+def test_what_somebody_of_the_settings_file_left_can_be_removed(alice: Terminal):
+    text = alice.path.read_text()
+    write_settings(alice.folder, IN_FILE)
+    alice.do("token", "create", "carol", "script")
+    alice.path.write_text(text)
+    alice.refused("user", "show", "carol")
+    assert [one["user"] for one in alice.json("token", "list")] == ["carol"]
+
+    assert alice.do("user", "remove", "Carol", "--yes") == "carol: removed\n"
+
+    assert alice.json("token", "list") == []
+    assert "no user called carol" in alice.refused("user", "remove", "carol", "--yes")
+
+
 def test_a_removed_user_takes_everything_along(alice: Terminal):
     sign_in(alice, "alice")
     alice.refused("user", "remove", "alice", code=2)

@@ -9,7 +9,7 @@ import pytest
 from tests.stores.conftest import START
 from tests.stores.records import authenticator, browser, event, link, session
 from totp_gate.errors import Conflict, StoreUnavailable
-from totp_gate.model import Revocation, User
+from totp_gate.model import AppToken, Revocation, User
 from totp_gate.stores.base import Store
 
 ALICE = User(
@@ -332,6 +332,48 @@ class TestCountsOfAnAccount:
         assert self.left(store) == set(KEYS) - {"device:b1"}
 
 
+LEFT = {
+    "authenticator": lambda store, user: store.add_authenticator(
+        authenticator(f"a {user}", user), only=False
+    ),
+    "session": lambda store, user: store.add_session(session(f"s {user}", user)),
+    "link": lambda store, user: store.add_link(link(f"l {user}", user)),
+    "recovery codes": lambda store, user: store.replace_recovery(user, ["r"], START),
+    "browser": lambda store, user: store.add_browser(browser(f"b {user}", user)),
+    "token": lambda store, user: store.add_token(
+        AppToken(id=f"t {user}", user=user, digest=f"t {user}")
+    ),
+    "event": lambda store, user: store.add_event(event(user)),
+}
+
+
+class TestNobodyInherits:
+    @pytest.mark.parametrize("what", LEFT.values(), ids=LEFT.keys())
+    def test_what_is_left_under_the_name_of_a_new_user(self, store: Store, what):
+        """Of a user of the settings file, say, whose entry was taken out."""
+        for user in ("alice", "bob"):
+            what(store, user)
+
+        store.add_users([User(name="alice")])
+
+        for user, left in (("alice", 0), ("bob", 1)):
+            found = [
+                *(store.authenticators(user), store.sessions(user)),
+                *(store.browsers(user), store.tokens(user), store.events(user)),
+                [1] * store.recovery_left(user),
+                [one for one in [store.link(f"l {user}")] if one],
+            ]
+            assert sum(map(len, found)) == left
+
+    def test_those_of_many_names_are_found(self, store: Store):
+        store.add_session(session("s", "user 1234"))
+        names = [f"user {number}" for number in range(1300)]
+
+        store.add_users([User(name=name) for name in names])
+
+        assert store.sessions(None) == []
+
+
 class TestRemoveUser:
     def test_all_that_is_theirs_goes(self, store: Store):
         store.add_users([ALICE, User(name="bob")])
@@ -354,6 +396,15 @@ class TestRemoveUser:
             assert len(store.browsers(user)) == left
             assert len(store.events(user)) == left
         assert store.revoked_since(0) == [Revocation(1, user="alice")]
+
+    @pytest.mark.parametrize("what", LEFT.values(), ids=LEFT.keys())
+    def test_what_somebody_of_another_directory_left_goes_too(self, store: Store, what):
+        what(store, "alice")
+        what(store, "bob")
+
+        assert store.remove_user("alice") is True
+        assert store.remove_user("alice") is False
+        assert store.remove_user("bob") is True
 
     def test_an_unknown_user_is_false(self, store: Store):
         assert store.remove_user("alice") is False

@@ -156,8 +156,13 @@ class Parts:
         """
         found = self.accounts.directory.find(canonical_name(name))
         if found is None:
-            raise NotFound(f"there is no user called {name}; see totp-gate user list")
+            raise self.nobody(name)
         return found
+
+    @staticmethod
+    def nobody(name: str) -> NotFound:
+        """Return what says that there is no user called *name*."""
+        return NotFound(f"there is no user called {name}; see totp-gate user list")
 
     def stored_user(self, name: str) -> User:
         """Return the user called *name*, who is kept in the store.

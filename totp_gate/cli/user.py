@@ -10,7 +10,7 @@ from totp_gate.cli.output import json_option, report
 from totp_gate.cli.parts import Noun, Parts, pass_parts
 from totp_gate.cli.person import Person
 from totp_gate.errors import NotFound
-from totp_gate.model import User
+from totp_gate.model import User, canonical_name
 from totp_gate.stores.base import UserChange
 
 
@@ -224,17 +224,21 @@ def unlock(parts: Parts, name: str, as_json: bool) -> None:
 def remove(parts: Parts, name: str, yes: bool, as_json: bool) -> None:
     """Remove NAME and all that is theirs: authenticators, sessions, links.
 
+    Also for what is left of somebody whose entry was taken out of the settings or
+    htpasswd file.
+
     \b
     Example: totp-gate user remove bob --yes
     """
-    found = parts.stored_user(name)
-    confirm(f"Remove {found.name} and all that is theirs?", yes=yes)
-    if not parts.accounts.store.remove_user(found.name):
-        raise NotFound(f"{found.name} was removed already")
-    parts.record(found.name, "user-removed", found.name)
-    report(
-        f"{found.name}: removed", {"name": found.name, "removed": True}, as_json=as_json
-    )
+    known_as = canonical_name(name)
+    if parts.accounts.directory.find(known_as) is not None:
+        parts.stored_user(name)
+    confirm(f"Remove {known_as} and all that is theirs?", yes=yes)
+    if not parts.accounts.store.remove_user(known_as):
+        raise parts.nobody(name)
+    parts.record(known_as, "user-removed", known_as)
+    done = {"name": known_as, "removed": True}
+    report(f"{known_as}: removed", done, as_json=as_json)
 
 
 def _change(parts: Parts, found: User, change: UserChange) -> None:

@@ -33,8 +33,9 @@ class UserRecords(Protocol):
     def add_users(self, users: Sequence[User], *, links: Sequence[Link] = ()) -> None:
         """Add *users* and their one-time *links*, all or nothing.
 
-        Who has no ``credential`` is given one. Links that were made for these names
-        before die.
+        Who has no ``credential`` is given one. Nobody inherits: what is left of
+        somebody who had one of these names before, in another directory, goes
+        (``remove_user``).
 
         Raises:
             Conflict: one of the names is taken; the text names it.
@@ -74,7 +75,7 @@ class UserRecords(Protocol):
         ...
 
     def remove_user(self, name: str) -> bool:
-        """Remove the user and all that is theirs; False: no such user.
+        """Remove the user and all that is theirs; False: there was neither.
 
         What was counted of their failures goes too (``model.account_keys``).
         """

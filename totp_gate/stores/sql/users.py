@@ -13,7 +13,6 @@ from totp_gate.errors import Conflict
 from totp_gate.model import Link, User
 from totp_gate.stores import schema
 from totp_gate.stores.base import UserChange
-from totp_gate.stores.schema import events, tokens
 from totp_gate.stores.sql.authenticators import remove_factors_of
 from totp_gate.stores.sql.database import Writing
 from totp_gate.stores.sql.part import (
@@ -26,6 +25,16 @@ from totp_gate.stores.sql.part import (
 )
 
 _TABLE = schema.users
+_AT_ONCE = 500
+_THEIRS = (
+    schema.authenticators,
+    schema.recovery,
+    schema.sessions,
+    schema.browsers,
+    schema.links,
+    schema.tokens,
+    schema.events,
+)
 _ONE = select(_TABLE).where(_TABLE.c.name == bindparam("wanted"))
 
 
@@ -53,6 +62,8 @@ class UserPart(Part):
                 if taken or user.name in names:
                     raise Conflict(f"there is already a user {user.name}")
                 names.add(user.name)
+            for name in _who_left_something(writing, sorted(names)):
+                _forget_all_of(writing, name)
             try:
                 if users:
                     writing.connection.execute(
@@ -61,7 +72,7 @@ class UserPart(Part):
             except IntegrityError as error:  # PostgreSQL: added by another meanwhile
                 listed = ", ".join(sorted(names))
                 raise Conflict(f"there is already a user of {listed}") from error
-            _replace_links(writing, users, links)
+            _add_links(writing, links)
 
     def change_user(self, name: str, **change: Unpack[UserChange]) -> bool:
         """Change what is named of the user *name*; False: not there."""
@@ -100,33 +111,42 @@ class UserPart(Part):
             return renewed.rowcount > 0
 
     def remove_user(self, name: str) -> bool:
-        """Remove the user and all that is theirs; False: no such user."""
+        """Remove the user and all that is theirs; False: there was neither."""
         with self._write() as writing:
             gone = writing.connection.execute(
                 delete(_TABLE).where(_TABLE.c.name == name)
             )
-            if not gone.rowcount:
+            if not gone.rowcount and not _who_left_something(writing, [name]):
                 return False
-            remove_factors_of(writing, name)
-            end_what_began(writing, name)
-            forget_links_of(writing, name)
-            for table in (events, tokens):
-                writing.connection.execute(delete(table).where(table.c.user == name))
-            writing.announce(("", name))
+            _forget_all_of(writing, name)
         return True
 
 
-def _replace_links(
-    writing: Writing, users: Sequence[User], links: Sequence[Link]
-) -> None:
-    """Add *links*; what was made for the names of *users* before dies."""
-    table = schema.links
-    connection = writing.connection
-    if users:
-        before = delete(table).where(table.c.user == bindparam("wanted"))
-        connection.execute(before, [{"wanted": user.name} for user in users])
+def _add_links(writing: Writing, links: Sequence[Link]) -> None:
     if links:
-        connection.execute(insert(table), [values(table, link) for link in links])
+        added = [values(schema.links, link) for link in links]
+        writing.connection.execute(insert(schema.links), added)
+
+
+def _who_left_something(writing: Writing, names: Sequence[str]) -> set[str]:
+    """Return those of *names* that anything in the state belongs to."""
+    found: set[str] = set()
+    for start in range(0, len(names), _AT_ONCE):
+        some = names[start : start + _AT_ONCE]
+        for table in _THEIRS:
+            wanted = select(table.c.user).where(table.c.user.in_(some)).distinct()
+            found.update(writing.connection.scalars(wanted))
+    return found
+
+
+def _forget_all_of(writing: Writing, name: str) -> None:
+    """Delete all that belongs to whoever is called *name*, and announce it."""
+    remove_factors_of(writing, name)
+    end_what_began(writing, name)
+    forget_links_of(writing, name)
+    for table in (schema.events, schema.tokens):
+        writing.connection.execute(delete(table).where(table.c.user == name))
+    writing.announce(("", name))
 
 
 def _values(user: User) -> dict[str, Any]:
