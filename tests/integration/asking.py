@@ -18,6 +18,7 @@ from tests.integration.fronts import (
 )
 from tests.upstream.wires import ask
 from tests.visitor import Visitor
+from totp_gate.core.headers import FORWARDED_NAMES
 
 MIB = 1 << 20
 UPLOAD = 1024 * MIB
@@ -116,6 +117,21 @@ class Asking:
         assert front.ask("/public/a", f"{name}: mallory").status == 200
         assert "mallory" not in str(front.received())
         assert not front.received().get("Remote-User")
+
+    @pytest.mark.parametrize("sign", ["-", "_"])
+    @pytest.mark.parametrize("target", ["/page", "/public/page"])
+    def test_nobody_says_what_only_a_web_server_may(self, front, alice, target, sign):
+        """An application that believes one of these would serve what was not judged."""
+        said = [f"{name.replace('-', sign)}: mallory" for name in FORWARDED_NAMES]
+        shifting = [line for line in said if line.startswith(("Script", "Path"))]
+        others = [line for line in said if line not in shifting]
+
+        for some in (others[:20], others[20:]):
+            assert front.ask(target, *some, visitor=alice).status == 200
+            assert b"mallory" not in front.app.heads[-1]
+        for line in shifting:  # removed here, refused by the gate there
+            front.ask(target, line, visitor=alice)
+            assert b"mallory" not in front.app.heads[-1]
 
     @pytest.mark.parametrize(
         "header",

@@ -153,8 +153,7 @@ def _routes(
 ) -> Routes:
     config = accounts.config
     asks = Asks(accounts.tokens, desk.origins)
-    back = Asks(accounts.tokens, desk.origins, "back")
-    entrance = _entrance(accounts, desk, HandBack(desk, handoffs, back))
+    entrance = _entrance(accounts, desk, handoffs)
     drawn = DrawnPage(desk, accounts.enrollment, issuer=config.gate.name)
     enrollment = EnrollmentPages(
         desk,
@@ -231,7 +230,8 @@ def _signin(
     return signin, stepup, RecoveryPages(desk, accounts.signin, entrance, halfway)
 
 
-def _entrance(accounts: Accounts, desk: Desk, handback: HandBack) -> Entrance:
+def _entrance(accounts: Accounts, desk: Desk, handoffs: HandOffs) -> Entrance:
+    back = Asks(accounts.tokens, desk.origins, "back")
     return Entrance(
         desk,
         signin=accounts.signin,
@@ -242,7 +242,7 @@ def _entrance(accounts: Accounts, desk: Desk, handback: HandBack) -> Entrance:
         store=accounts.store,
         held=accounts.held,
         loops=Loops(desk, accounts.tokens),
-        handback=handback,
+        handback=HandBack(desk, handoffs, back),
     )
 
 

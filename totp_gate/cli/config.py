@@ -14,11 +14,13 @@ from sqlalchemy import make_url
 from totp_gate.cli.fronts import (
     ASKED,
     ASKED_ANEW,
+    SETS,
     TOLD,
     around,
     beginnings,
     certificate,
     described,
+    forwarded,
     is_own,
     listening,
     misspelt,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _HOMES = tuple(f"/{name}/" for name in ("home", "root", "run/user"))
+_SETS_TOO = ("X-Forwarded-Port", "X-Forwarded-Server", "X-Real-IP")  # Traefik does
 _TEMPORARY = ("/tmp/", "/var/tmp/")  # noqa: S108 - looked for, not used
 
 
@@ -117,6 +120,7 @@ def for_nginx(
     found["keeps"] = is_own(parts.config, found["application"])
     found |= {"listen": listen, "cache": plain(cache), "seconds": CACHE_SECONDS}
     found["overrides"] = overrides.NAMES
+    found["forwarded"] = forwarded(but=SETS)
     found["anew"] = "".join(map(nginx_variable, (*ASKED_ANEW, *overrides.NAMES)))
     _warn_of_strangers(parts.config, found["peer"], "nginx")
     _print("nginx.conf", found)
@@ -136,7 +140,11 @@ def for_caddy(
     """
     found = around(parts.config, upstream, gate)
     found["listen"] = None if listen is None else plain(listen)
-    found["misspelt"] = beginnings((*found["identity"], *overrides.NAMES))
+    found["forwarded"] = forwarded(but=SETS)
+    found["misspelt"] = [
+        *beginnings((*found["identity"], *overrides.NAMES)),
+        *beginnings(found["forwarded"], signs="_"),
+    ]
     _warn_of_strangers(parts.config, found["peer"], "Caddy")
     _print("caddy.conf", found)
 
@@ -160,6 +168,7 @@ def for_traefik(
         "entry_point": plain(entry_point),
         "hosts": " || ".join(hosts),
         "tls": any(origin.scheme == "https" for origin in parts.config.origins),
+        "forwarded": forwarded(but=(*SETS, *_SETS_TOO)),
         "misspelt": misspelt((*found["identity"], *overrides.NAMES)),
     }
     _warn_of_nobody(parts.config, "Traefik")
@@ -190,7 +199,7 @@ def for_envoy(
         "ports": list(ports.items()),
         "asked": (*ASKED, *overrides.NAMES),
         "told": TOLD,
-        "forwarded": list(headers.FORWARDED_NAMES),
+        "forwarded": forwarded(but=()),
         "misspelt": [
             name
             for name in misspelt((*found["identity"], *overrides.NAMES))

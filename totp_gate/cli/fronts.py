@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from totp_gate.cli.places import Place, place_of, plain, reached
+from totp_gate.core.headers import FORWARDED_NAMES
 from totp_gate.core.urls import Origin
 
 if TYPE_CHECKING:
     from totp_gate.config import Config
 
 _SPECIALS = "_!#$%&'*+.^`|~"
+
+SETS = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
+"""Headers that every web server sets itself."""
 
 ASKED_ANEW = (
     "Upgrade",
@@ -116,13 +120,22 @@ def _peer(name: str) -> str:
     return "::1" if name == "::1" else "ADDRESS"
 
 
-def beginnings(names: Iterable[str]) -> list[str]:
+def forwarded(*, but: Sequence[str]) -> list[str]:
+    """Return the headers by which only a web server may say who asks, and for what.
+
+    Args:
+        but: those that this one sets itself.
+    """
+    return [name for name in FORWARDED_NAMES if name not in but]
+
+
+def beginnings(names: Iterable[str], *, signs: str = _SPECIALS) -> list[str]:
     """Return how other spellings of *names* begin: ``Remote_`` of ``Remote-User``."""
     found: dict[str, None] = {}
     for name in names:
         for at, sign in enumerate(name):
             if sign == "-":
-                found |= dict.fromkeys(name[:at] + each for each in _SPECIALS)
+                found |= dict.fromkeys(name[:at] + each for each in signs)
     return list(found)
 
 
