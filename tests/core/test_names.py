@@ -31,6 +31,7 @@ def test_a_name_of_one_script_is_accepted(name):
         pytest.param("a\ue000b", "cannot be seen", id="a private character"),
         pytest.param("a:b", "colon", id="a colon"),
         pytest.param("a  b", "two spaces", id="two spaces"),
+        pytest.param("?a", "begins with ?", id="how names nobody has are counted"),
         pytest.param("аlice", "Cyrillic and Latin", id="a Cyrillic a"),
         pytest.param("aliϲe", "Greek and Latin", id="a Greek c"),
         pytest.param("сοса", "Cyrillic and Greek", id="a Greek o"),

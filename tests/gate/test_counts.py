@@ -1,6 +1,7 @@
 """What becomes of a request is counted, and shown to those who may see it."""
 
 import json
+import math
 import re
 import threading
 from functools import partial
@@ -198,6 +199,32 @@ def test_what_is_wrong_is_told_inside_only(
     assert (answer.status_code, answer.text) == (503, told)
     logged = json.loads(capsys.readouterr().err.splitlines()[-1])
     assert logged["detail"] == "not ready: store: the state is busy"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        pytest.param(lambda path: path.unlink(), "does not exist", id="gone"),
+        pytest.param(lambda path: path.chmod(0o644), "chmod 600", id="open to others"),
+        pytest.param(lambda path: path.write_text("x"), "gate.keys", id="no keys"),
+    ],
+)
+def test_keys_with_which_no_gate_could_start_are_told(tmp_path, spoil, told):
+    installation = Installation(echo, tmp_path)
+    browser = installation.client()
+    first = browser.get("/_gate/readyz")
+    spoil(tmp_path / "gate.keys")
+    status = installation.gate._parts.routes._pages["/readyz"]["GET"].__self__
+    status._checked_at = -math.inf
+
+    answer = browser.get("/_gate/readyz")
+
+    assert first.status_code == 200
+    assert answer.status_code == 503
+    assert answer.text.startswith("not ready\nkeys: gate.keys_file: ")
+    assert told in answer.text
+    assert browser.get("/").status_code == 303  # it serves on with those it has
+    installation.accounts.store.close()
 
 
 class TestReadyForASecond:

@@ -194,12 +194,14 @@ class TestBrowsers:
         self.rotate(store, "first", "second")
 
         assert self.rotate(store, "first", "third", later=29) == "grace"
+        assert self.rotate(store, "first", "third", later=-29) == "grace"
         assert store.browsers("alice")[0].current == "second"
 
     @pytest.mark.parametrize(
         ("shown", "later"),
         [
             pytest.param("first", 30, id="after the grace"),
+            pytest.param("first", -30, id="when the clock was set back"),
             pytest.param("zeroth", 0, id="older than the previous"),
             pytest.param("", 0, id="nothing"),
         ],

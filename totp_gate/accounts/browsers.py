@@ -71,7 +71,7 @@ class Browsers:
         for browser in self._store.browsers(user):
             if browser.id != series or now >= browser.expires:
                 continue
-            recent = now - browser.rotated < GRACE
+            recent = abs(now - browser.rotated) < GRACE
             if secret == browser.current or (recent and secret == browser.previous):
                 return browser
         return None

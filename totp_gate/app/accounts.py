@@ -19,7 +19,7 @@ from totp_gate.accounts.signin import SignIn
 from totp_gate.accounts.tokens import AppTokens
 from totp_gate.app import threads
 from totp_gate.config import Config
-from totp_gate.config.entry import PUT_BACK
+from totp_gate.config.entry import PUT_BACK, keys_reason
 from totp_gate.core.keys import KeyRing
 from totp_gate.core.passwords import Profile
 from totp_gate.core.sealing import Sealer
@@ -96,6 +96,17 @@ class Accounts:
         self.enrollment = self._enrollment()
         self.owner = self._owner()
         self.app_tokens = AppTokens(store=self.store, directory=self.directory)
+
+    def look_at_keys(self) -> None:
+        """Return if a gate could start with the file of the keys as it is.
+
+        Raises:
+            ConfigError: it could not.
+        """
+        path = self.config.keys_file
+        if reason := keys_reason(path):
+            raise ConfigError([("gate.keys_file", reason)])
+        read_keys(path)
 
     def measure_hashes(self, *, times: int = 3) -> dict[str, float]:
         """Learn what a wrong password of everybody costs (``Passwords.measure``)."""

@@ -180,13 +180,18 @@ def _routes(
         account=_account(accounts, desk, entrance, enrollment),
         held=_held(accounts, desk),
         proof=ProofPages(desk, accounts.owner, accounts.enrollment, entrance, wrong),
-        status=StatusPages(
-            desk,
-            {"store": accounts.store.ping, **checks},
-            meter=accounts.meter,
-            insiders=Networks(config.metrics.networks),
-        ),
+        status=_status(accounts, desk, checks),
         keys=KeyPages(desk, _signer(accounts)),
+    )
+
+
+def _status(accounts: Accounts, desk: Desk, checks: Mapping[str, Check]) -> StatusPages:
+    own = {"store": accounts.store.ping, "keys": accounts.look_at_keys}
+    return StatusPages(
+        desk,
+        {**own, **checks},
+        meter=accounts.meter,
+        insiders=Networks(accounts.config.metrics.networks),
     )
 
 

@@ -155,7 +155,7 @@ class GateSection(Section):
         if self.htpasswd_weak and not self.htpasswd:
             reason = "means nothing without htpasswd: remove it, or name the file"
             yield complaint("htpasswd_weak", reason, "htpasswd")
-        if reason := _keys_reason(self.keys_file):
+        if reason := keys_reason(self.keys_file):
             yield complaint("keys_file", reason)
 
 
@@ -166,7 +166,7 @@ PUT_BACK = (
 """What helps where the file of the keys is lost or spoilt."""
 
 
-def _keys_reason(path: Path) -> str:
+def keys_reason(path: Path) -> str:
     """Return why *path* cannot be the file of the keys, or nothing."""
     try:
         found = path.stat()

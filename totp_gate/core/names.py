@@ -37,8 +37,8 @@ def refusal(name: str) -> str:
         return f"is too long: at most {LONGEST_NAME} characters fit"
     if any(char != " " and unicodedata.category(char) in _UNSEEN for char in name):
         return "holds characters that cannot be seen: type it anew"
-    if ":" in name or "  " in name:
-        return "holds a colon or two spaces, where programs cut: leave them out"
+    if ":" in name or "  " in name or name.startswith("?"):
+        return "holds a colon or two spaces, or begins with ?: leave that out"
     scripts = sorted(_ALIKE.intersection(map(_script, name)))
     if len(scripts) > 1:
         mixed = " and ".join(script.capitalize() for script in scripts)

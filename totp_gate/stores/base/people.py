@@ -246,7 +246,8 @@ class BrowserRecords(Protocol):
 
         Returns:
             ``rotated``: *shown* was current, *next* is now. ``grace``: *shown* was
-            exchanged less than *grace* seconds ago; nothing changed. ``replayed``:
+            exchanged less than *grace* seconds ago, by a clock that may have been set
+            back by less than that, too; nothing changed. ``replayed``:
             *shown* is an old one; the series is deleted. ``unknown``: no such series of
             this user, or it has expired.
         """

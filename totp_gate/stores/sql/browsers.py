@@ -59,7 +59,8 @@ class BrowserPart(Part):
                     .values(current=next, previous=shown, rotated=now)
                 )
                 return "rotated"
-            if shown and shown == row.previous and now - row.rotated < grace:
+            recent = abs(now - row.rotated) < grace  # or the clock was set back
+            if shown and shown == row.previous and recent:
                 return "grace"
             end_series(writing, this)
             return "replayed"
