@@ -21,7 +21,7 @@ from totp_gate.model import Challenge, Level, Refuse
 from totp_gate.telemetry.metrics import PERMITTED
 from totp_gate.telemetry.naming import request_id
 from totp_gate.waiting import give_way, is_cooperative, stand_in_line
-from totp_gate.web.arrival import NEVER, Caller, check_upgrade
+from totp_gate.web.arrival import NEVER, Caller
 from totp_gate.web.dressing import Dressing
 from totp_gate.web.forward import ANSWER, Forward
 from totp_gate.web.held import SENT_AGAIN, Resend
@@ -131,8 +131,6 @@ class GateMiddleware:
             origin_or_main = origin or parts.origins[0]
             asked = Asked(environ, method, caller, origin_or_main, place, query, now)
             return self._aside(asked, known_host=origin is not None)
-        if "HTTP_UPGRADE" in environ:
-            check_upgrade(environ, origin)
         live, rest, against, until = self._judgement.weigh(
             environ, method, caller, origin, place, query, now
         )

@@ -148,7 +148,7 @@ def test_nobody_drops_what_another_has_left(installation, alice, late):
 
 @pytest.mark.parametrize("late_by", [0, 16 * 60])
 def test_what_one_user_wrote_never_goes_out_as_another(
-    installation, alice, late, late_by
+    installation, alice, late, late_by, capsys
 ):
     mark = send(late, Accept="application/json").headers["Gate-Held"]
     installation.clock.tick(late_by)
@@ -157,6 +157,7 @@ def test_what_one_user_wrote_never_goes_out_as_another(
     answer = sent_again(late, mark)
     assert answer.status_code == 409
     assert answer.json["error"] == "held_for_another_user"
+    assert '"detail": "kept for another user"' in capsys.readouterr().err
     assert echo.calls == 0
 
     installation.accounts.store.end_sessions("bob")

@@ -290,9 +290,11 @@ def test_an_absolute_target_of_our_own_is_understood(browser):
         pytest.param("null", 403, id="a sandboxed frame"),
     ],
 )
-def test_an_upgrade_is_for_our_own_pages(browser, origin, status):
+def test_an_upgrade_is_for_our_own_pages(browser, capsys, origin, status):
     sent = {"Upgrade": "websocket", "Connection": "Upgrade"}
     if origin:
         sent["Origin"] = origin
 
     assert browser.get("/ws", headers=sent).status_code == status
+    told = '"event": "refused"' in capsys.readouterr().err
+    assert told == (status == 403)

@@ -159,7 +159,9 @@ EVENTS: dict[str, Kind] = {
     "held-sent": Kind("A request that was kept was sent, by its sender"),
     "held-dropped": Kind("A request that was kept was dropped, by its sender"),
     "refused": Kind(
-        "The policy refused a request, whatever would be proven", free=("failure",)
+        "A request was refused, whatever would be proven: by a rule, as an upgrade that"
+        " another site asks for, or because it was kept for somebody else",
+        free=("failure",),
     ),
     "form-refused": Kind(
         "A form came from elsewhere, too late or without its cookie (CSRF)",

@@ -303,18 +303,16 @@ class Arrivals:
         )
 
 
-def check_upgrade(environ: WSGIEnvironment, origin: Origin) -> None:
-    """Refuse an upgrade that another site's page asks for.
-
-    Raises:
-        BadRequest: with 403.
+def is_foreign_upgrade(environ: WSGIEnvironment, origin: Origin) -> bool:
+    """Tell whether another site's page asks for an upgrade.
 
     Source:
         RFC 6455 section 10.2.
     """
+    if "HTTP_UPGRADE" not in environ:
+        return False
     page = environ.get("HTTP_ORIGIN")
-    if page is not None and page != origin.text:
-        raise BadRequest("an upgrade from another origin", status=403)
+    return page is not None and page != origin.text
 
 
 def _respell(environ: WSGIEnvironment, key: str, usual: str) -> None:

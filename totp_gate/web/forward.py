@@ -36,7 +36,7 @@ from totp_gate.core.headers import environ_key
 from totp_gate.errors import BadRequest
 from totp_gate.telemetry.audit import Audit
 from totp_gate.web.admit import AUTHENTICATE
-from totp_gate.web.arrival import NEVER, TOLD, Arrivals, Caller, check_upgrade
+from totp_gate.web.arrival import NEVER, TOLD, Arrivals, Caller
 from totp_gate.web.described import (
     Described,
     Unclear,
@@ -138,8 +138,6 @@ class Forward:
             self._unclear(request, "the gate's own pages have to be sent to the gate")
         if any(key in environ for key in _SOCKETS):
             inner["HTTP_UPGRADE"] = "websocket"
-        if "HTTP_UPGRADE" in inner:
-            check_upgrade(inner, origin)
         return Asked(
             inner, described.method, inner_caller, origin, place, query, request.now
         )

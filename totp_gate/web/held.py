@@ -64,6 +64,7 @@ _LONGEST_HEAD = 32 * 1024
 _LONGEST_PREVIEW = 4000
 _PATIENCE = 60.0  # a slow line takes its time for what was typed for an hour
 _PAGE = "/held"
+_FOR_ANOTHER = "kept for another user"
 _OF_ANOTHER = (
     "This was written by somebody else, who was signed in here before. Load the page "
     "again."
@@ -153,6 +154,9 @@ class HeldPages:
         known = len(mark) == LENGTH_OF_MARK and mark.isalnum()
         if live is None or not known or self._held.is_for(mark, live.user.name):
             return None
+        self._desk.audit.event(
+            request, "refused", "failure", user=live.user.name, detail=_FOR_ANOTHER
+        )
         said = {"error": "held_for_another_user", "message": _OF_ANOTHER}
         answer = Answer(
             json.dumps(said) + "\n", status=409, content_type="application/json"

@@ -28,7 +28,7 @@ from totp_gate.model import (
     Subject,
 )
 from totp_gate.web import overrides
-from totp_gate.web.arrival import OWN_TOKEN, Caller, Place
+from totp_gate.web.arrival import OWN_TOKEN, Caller, Place, is_foreign_upgrade
 from totp_gate.web.forgeries import Forgeries
 from totp_gate.web.request import CookieNames
 
@@ -40,6 +40,7 @@ LONGEST_KNOWN = 4096
 MAX_PERMITS = 128
 LONGEST_PERMIT = 1024
 _NOBODY = Subject()
+_FOREIGN = Refuse("", "an upgrade from another origin")
 
 
 @dataclass(slots=True)
@@ -167,6 +168,8 @@ class Judgement:
         if OWN_TOKEN in environ or "HTTP_AUTHORIZATION" in environ:
             program = self.identify_program(environ, caller, now)
             live = live or program
+        if is_foreign_upgrade(environ, origin):
+            return live, rest, _FOREIGN, now
         if live is not None and not (self._by_method and overrides.methods(environ)):
             key = self.permit_key(method, caller, place, query)
             until = live.permits.get(key, 0.0)
