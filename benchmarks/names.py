@@ -26,7 +26,7 @@ from benchmarks.table import Row, show
 from totp_gate import Gate
 from totp_gate.core.passwords import Passwords, Profile
 from totp_gate.model import User
-from totp_gate.testing import Browser, Installation, write_settings
+from totp_gate.testing import Client, Installation, write_settings
 
 KINDS = ("wrong password", "unknown", "disabled", "without a password")
 SAMPLES = 60
@@ -94,7 +94,7 @@ def _sample(
     """Return the seconds of the attempts, and what the answers looked like."""
     times: dict[str, list[float]] = {kind: [] for kind in names}
     looks: dict[str, set[Any]] = {kind: set() for kind in names}
-    browser = Browser(gate)
+    browser = Client(gate)
     browser.origin = f"http://{signed_in.HOST}"
     page = browser.get("/_gate/login").text
     found = re.search(r'name="csrf_token" value="([^"]+)"', page)
@@ -127,7 +127,7 @@ def _names(made: Installation, kind: str, number: int) -> list[str]:
     return names
 
 
-def _attempt(browser: Browser, name: str, token: str) -> tuple[float, Any]:
+def _attempt(browser: Client, name: str, token: str) -> tuple[float, Any]:
     sent = {"username": name, "password": "a wrong password", "csrf_token": token}
     address = ".".join(map(str, b"\x0a" + random.randbytes(3)))
     begun = time.perf_counter()

@@ -28,7 +28,8 @@ from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from werkzeug.test import Client, EnvironBuilder, TestResponse
+from werkzeug import test
+from werkzeug.test import EnvironBuilder, TestResponse
 
 from totp_gate.app import Gate
 from totp_gate.config import load_config
@@ -79,7 +80,7 @@ class Person:
     device: str = ""
 
 
-class Browser(Client):
+class Client(test.Client):
     """Werkzeug's test client, asking for pages as a browser does.
 
     ``get`` and ``post`` send what a browser sends with a navigation; give
@@ -198,17 +199,17 @@ class Installation:
         codes: list[str] = self.accounts.recovery.renew(person.name, now=self.clock())
         return codes
 
-    def client(self, origin: str = "") -> Browser:
+    def client(self, origin: str = "") -> Client:
         """Return a browser without any cookie.
 
         Args:
             origin: where it looks, of several; empty: where ``origin`` says.
         """
-        browser = Browser(self.gate)
+        browser = Client(self.gate)
         browser.origin = origin or self.origin
         return browser
 
-    def sign_in(self, person: Person, browser: Browser | None = None) -> Browser:
+    def sign_in(self, person: Person, browser: Client | None = None) -> Client:
         """Return a browser in which *person* is signed in, through the pages.
 
         The clock ticks a period first, so that the code is one nobody has used.
@@ -253,7 +254,7 @@ def write_settings(
     return path
 
 
-def submit(browser: Browser, page: str, **fields: str) -> TestResponse:
+def submit(browser: Client, page: str, **fields: str) -> TestResponse:
     """Open *page*, fill in its first form that has all *fields*, and send it."""
     shown = browser.get(page)
     for form in re.findall(r"<form\b.*?</form>", shown.text, re.DOTALL):

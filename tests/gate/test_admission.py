@@ -3,7 +3,7 @@
 import pytest
 
 from tests.applications import broken, echo, greedy
-from totp_gate.testing import Browser, Installation
+from totp_gate.testing import Client, Installation
 
 PROGRAM = {"Accept": "application/json"}
 SHAPES = [
@@ -142,7 +142,7 @@ def test_another_host_is_400_and_not_shown(installation, browser, host):
 )
 def test_other_spellings_of_the_host_are_the_same(browser, host):
     cookie = browser.get_cookie("__Host-totp_gate", domain="app.example.com")
-    client = Browser(browser.application, use_cookies=False)
+    client = Client(browser.application, use_cookies=False)
     sent = {"Host": host, "Cookie": f"__Host-totp_gate={cookie.value}"}
 
     answer = client.get("/", headers=sent)

@@ -13,12 +13,13 @@ import flask
 import jwt
 import pytest
 from django.core.handlers.wsgi import WSGIRequest
-from werkzeug.test import Client, create_environ
+from werkzeug import test
+from werkzeug.test import create_environ
 
 from tests.applications import echo
 from totp_gate.core.assertion import Claims, Signer
 from totp_gate.core.keys import new_line
-from totp_gate.testing import Browser, Clock, Installation, submit
+from totp_gate.testing import Client, Clock, Installation, submit
 
 ON = '[identity]\nassertion = "Gate-Assertion"\n'
 RULES = """
@@ -195,7 +196,7 @@ def test_a_rotation_breaks_nothing(gate, browser):
     keys = gate.folder / "gate.keys"
     keys.write_text(new_line("2026-02-02") + "\n" + keys.read_text())
     gate.restart()
-    kept = Browser(gate.gate)
+    kept = Client(gate.gate)
     kept.origin = ORIGIN
     session = browser.get_cookie("__Host-totp_gate", domain="app.example.com")
     kept.set_cookie(session.key, session.value, domain="app.example.com", secure=True)
@@ -218,7 +219,9 @@ def test_without_the_setting_there_is_neither_assertion_nor_key(tmp_path):
 
 
 def test_the_keys_may_be_asked_for_by_any_name(gate):
-    answer = Client(gate.gate).get("/_gate/jwks.json", base_url="http://127.0.0.1:8000")
+    answer = test.Client(gate.gate).get(
+        "/_gate/jwks.json", base_url="http://127.0.0.1:8000"
+    )
 
     assert answer.status_code == 200
     assert answer.mimetype == "application/jwk-set+json"
@@ -298,7 +301,7 @@ def refused(app, sent):
     """Tell whether *app* answers with an error, or raises it to its server."""
     environ = create_environ("/", headers=sent)
     try:
-        return Client(app).open(environ).status_code == 500
+        return test.Client(app).open(environ).status_code == 500
     except (jwt.PyJWTError, KeyError):
         return True
 

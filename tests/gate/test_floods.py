@@ -7,7 +7,7 @@ import pytest
 from tests.applications import echo
 from tests.web.forms import DEVICE, LOGIN, SESSION, form_on
 from totp_gate.telemetry.seldom import MOST, SAY_AGAIN
-from totp_gate.testing import Browser, Installation
+from totp_gate.testing import Client, Installation
 
 SETTINGS = """
 [audit]
@@ -43,7 +43,7 @@ def lines(house):
 
 
 def ask(house, path, address="203.0.113.9", **more):
-    browser = Browser(house.gate, use_cookies=False)
+    browser = Client(house.gate, use_cookies=False)
     return browser.open(path, environ_base={"REMOTE_ADDR": address}, **more)
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.applications import echo
 from tests.web.forms import DEVICE, LOGIN, SESSION, cookie
 from totp_gate.telemetry.seldom import MOST, SAY_AGAIN
-from totp_gate.testing import Browser, Installation
+from totp_gate.testing import Client, Installation
 
 MADE_UP = {
     "no signature": "abc",
@@ -38,7 +38,7 @@ def told(house, event):
 
 
 def ask(house, path="/", address="203.0.113.9", **headers):
-    browser = Browser(house.gate, use_cookies=False)
+    browser = Client(house.gate, use_cookies=False)
     return browser.get(path, headers=headers, environ_base={"REMOTE_ADDR": address})
 
 
@@ -208,7 +208,7 @@ class TestLinks:
         enrollment = house.accounts.enrollment
         now = house.clock()
         secret, _ = enrollment.make_link("alice", "authenticator", now=now, life=99)
-        browser = Browser(house.gate, use_cookies=False)
+        browser = Client(house.gate, use_cookies=False)
         page = f"/_gate/enroll/{secret}"
         assert browser.get(page).status_code == 200
         assert told(house, "link.refused") == []

@@ -6,7 +6,7 @@ import pytest
 
 from tests.applications import echo
 from totp_gate.model import Level
-from totp_gate.testing import Browser, Installation
+from totp_gate.testing import Client, Installation
 
 NAMES = ["Remote-User", "Remote-Groups", "Remote-Name", "Remote-Email"]
 FORGED = [
@@ -219,7 +219,7 @@ def test_the_application_never_sees_our_cookies(installation, browser, header, l
     cookie = browser.get_cookie("__Host-totp_gate", domain="app.example.com")
     header = header.format(gate=f"__Host-totp_gate={cookie.value}")
 
-    client = Browser(installation.gate, use_cookies=False)
+    client = Client(installation.gate, use_cookies=False)
 
     environ = client.get("/", headers={"Cookie": header}).json
 

@@ -7,7 +7,7 @@ from urllib.parse import unquote_to_bytes
 import pytest
 
 from tests.applications import echo
-from totp_gate.testing import Browser, Installation
+from totp_gate.testing import Client, Installation
 
 PROGRAM = {"Accept": "application/json"}
 RULES = """
@@ -407,7 +407,7 @@ def test_an_app_token_stands_for_no_fresh_code(gate, staff):
     text, _ = gate.accounts.app_tokens.make(
         "alice", "cron", now=gate.clock(), expires=gate.clock() + 3600
     )
-    client = Browser(gate.gate, use_cookies=False)
+    client = Client(gate.gate, use_cookies=False)
     sent = {"Gate-Token": text}
 
     assert ask(client, "/x", headers=sent).status_code == 200

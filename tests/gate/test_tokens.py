@@ -8,7 +8,7 @@ import pytest
 
 from tests.applications import echo
 from tests.web.forms import page_of
-from totp_gate.testing import Browser, submit
+from totp_gate.testing import Client, submit
 
 PROGRAM = {"Accept": "*/*"}
 
@@ -285,7 +285,7 @@ def test_an_end_is_felt_by_every_process_at_once(
 ):
     text, token = make()
     sent = PROGRAM | {"Gate-Token": text}
-    other = Browser(twin)
+    other = Client(twin)
     assert ask(text).status_code == 200
     assert other.get("/", headers=sent).status_code == 200
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.applications import echo
-from totp_gate.testing import Browser, Installation
+from totp_gate.testing import Client, Installation
 
 LOGIN = "/_gate/login"
 INSIDE = """\
@@ -48,7 +48,7 @@ def house(tmp_path):
 
 def ask(house, path, *, peer="127.0.0.1", scheme="http", **headers):
     """Ask as the web server in front does: over plain http, from *peer*."""
-    return Browser(house.gate, use_cookies=False).get(
+    return Client(house.gate, use_cookies=False).get(
         path,
         headers={name.replace("_", "-"): value for name, value in headers.items()},
         base_url=f"{scheme}://app.example.com",

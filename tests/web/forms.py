@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from werkzeug.test import TestResponse
 
 from totp_gate.core import otp
-from totp_gate.testing import Browser, Installation, Person
+from totp_gate.testing import Client, Installation, Person
 
 HOST = "app.example.com"
 SESSION = "__Host-totp_gate"
@@ -73,7 +73,7 @@ def form_on(text: str, action: str, **fields: str) -> Form:
 
 
 def press(
-    browser: Browser, page: str, action: str, *, id: str = "", **typed: str
+    browser: Client, page: str, action: str, *, id: str = "", **typed: str
 ) -> TestResponse:
     """Open *page*, find the form to *action* (about *id*), fill it in, send it."""
     about = {"id": id} if id else {}
@@ -81,19 +81,19 @@ def press(
     return browser.post(form.action, data=form.fields | typed)
 
 
-def type_password(browser: Browser, person: Person) -> TestResponse:
+def type_password(browser: Client, person: Person) -> TestResponse:
     """Do the first step of signing in."""
     typed = {"username": person.name, "password": person.password}
     return press(browser, LOGIN, LOGIN, **typed)
 
 
-def cookie(browser: Browser, name: str = SESSION) -> str | None:
+def cookie(browser: Client, name: str = SESSION) -> str | None:
     """Return the value of a cookie, None: there is none."""
     found = browser.get_cookie(name, domain=HOST)
     return None if found is None else found.value
 
 
-def give(browser: Browser, name: str, value: str) -> None:
+def give(browser: Client, name: str, value: str) -> None:
     """Put a cookie into a browser."""
     browser.set_cookie(name, value, domain=HOST)
 
@@ -111,7 +111,7 @@ def codes_on(text: str) -> list[str]:
 
 def connect(
     house: Installation,
-    browser: Browser,
+    browser: Client,
     page: TestResponse,
     person: Person,
     name: str = "Phone",
@@ -133,7 +133,7 @@ def works(house: Installation, person: Person) -> bool:
     return answer.status_code == 303
 
 
-def remove(browser: Browser, id: str) -> TestResponse:
+def remove(browser: Client, id: str) -> TestResponse:
     """Remove an authenticator on the account page, and say so once more when asked."""
     page = f"{ACCOUNT}/remove-authenticator"
     form = form_on(press(browser, ACCOUNT, page, id=id).text, page)
@@ -145,12 +145,12 @@ def page_of(answer: TestResponse) -> str:
     return urlsplit(answer.headers["Location"]).path
 
 
-def follow(browser: Browser, answer: TestResponse) -> TestResponse:
+def follow(browser: Client, answer: TestResponse) -> TestResponse:
     """Go where an answer leads, as a browser does: what stands behind # stays with it."""
     return browser.get(answer.headers["Location"].partition("#")[0])
 
 
-def is_in(browser: Browser) -> bool:
+def is_in(browser: Client) -> bool:
     """Tell whether the browser passes the gate."""
     return browser.get("/").status_code == 200
 

@@ -18,7 +18,7 @@ from tests.web.forms import (
 from totp_gate.core.cookies import LONGEST_COOKIE
 from totp_gate.core.names import LONGEST_NAME, refusal
 from totp_gate.core.signing import MAX_TOKEN
-from totp_gate.testing import Browser, Installation
+from totp_gate.testing import Client, Installation
 
 SETTINGS = '[second_factor]\nenrollment = "first-login"\ntrusted_device = "30d"\n'
 NAMES = [
@@ -29,7 +29,7 @@ NAMES = [
 ]
 
 
-class Measuring(Browser):
+class Measuring(Client):
     """A browser that keeps only cookies every browser would keep."""
 
     def open(self, *args, **kwargs):

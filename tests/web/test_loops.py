@@ -8,7 +8,7 @@ from html import unescape
 import pytest
 
 from tests.applications import echo
-from totp_gate.testing import Browser, Installation
+from totp_gate.testing import Client, Installation
 
 LOGIN = "/_gate/login?next=/reports"
 
@@ -45,7 +45,7 @@ def test_a_stranger_is_shown_the_form_as_often_as_they_like(installation):
     assert bounce(installation.client(), 9) == [200] * 9
 
 
-def form_of(client: Browser, headers=()) -> tuple[str, dict[str, str]]:
+def form_of(client: Client, headers=()) -> tuple[str, dict[str, str]]:
     page = client.get(LOGIN, headers=dict(headers)).text
     token = re.search(r'name="csrf_token" value="(.*?)"', page)[1]
     action = re.search(r'<form method="post" action="(.*?)"', page)[1]
@@ -61,7 +61,7 @@ def form_of(client: Browser, headers=()) -> tuple[str, dict[str, str]]:
     ],
 )
 def test_a_browser_without_cookies_is_told(installation, peer, said, shown):
-    client = Browser(installation.gate, use_cookies=False)
+    client = Client(installation.gate, use_cookies=False)
     action, fields = form_of(client)
 
     answer = client.post(action, data=fields)
@@ -71,7 +71,7 @@ def test_a_browser_without_cookies_is_told(installation, peer, said, shown):
 
 
 def test_secure_cookies_over_plain_http_are_named(installation):
-    client = Browser(installation.gate, use_cookies=False)
+    client = Client(installation.gate, use_cookies=False)
     client.origin = installation.origin.replace("https", "http")
     action, fields = form_of(client)
 
@@ -83,7 +83,7 @@ def test_secure_cookies_over_plain_http_are_named(installation):
 def test_https_that_ends_before_the_gate_is_not_taken_for_plain_http(tmp_path):
     trusting = {"trusted_proxies": ["127.0.0.1"]}
     made = Installation(echo, tmp_path, gate=trusting)
-    client = Browser(made.gate, use_cookies=False)
+    client = Client(made.gate, use_cookies=False)
     client.origin = made.origin.replace("https", "http")
     told = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"}
     action, fields = form_of(client, told)
@@ -97,7 +97,7 @@ def test_https_that_ends_before_the_gate_is_not_taken_for_plain_http(tmp_path):
 
 
 def test_an_old_form_is_old_and_no_loop(installation):
-    client = Browser(installation.gate, use_cookies=False)
+    client = Client(installation.gate, use_cookies=False)
     action, fields = form_of(client)
     installation.clock.tick(61)
 

@@ -29,7 +29,7 @@ from tests.web.forms import (
     works,
 )
 from totp_gate.core import otp
-from totp_gate.testing import Browser, Installation, Person, submit
+from totp_gate.testing import Client, Installation, Person, submit
 
 NEW_CODES = f"{ACCOUNT}/new-recovery-codes"
 NEVER_MADE = "00000-00000-00000-00000-00000"
@@ -549,7 +549,7 @@ def test_of_those_who_type_one_code_at_once_one_gets_in(
 ):
     sends, browsers = [], []
     for n in range(10):
-        browser = Browser(installation.gate if n % 2 else twin)
+        browser = Client(installation.gate if n % 2 else twin)
         type_password(browser, alice)
         form = form_on(browser.get(RECOVERY).text, RECOVERY)
         sent = form.fields | {"code": codes[0]}

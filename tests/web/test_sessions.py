@@ -5,7 +5,7 @@ from html import unescape
 
 import pytest
 
-from totp_gate.testing import Browser, submit
+from totp_gate.testing import Client, submit
 
 HOST = "app.example.com"
 SESSION = "__Host-totp_gate"
@@ -14,7 +14,7 @@ SESSION = "__Host-totp_gate"
 @pytest.fixture
 def copy(installation, browser, twin):
     """The same cookie, shown to the second process, which remembers it by now."""
-    other = Browser(twin)
+    other = Client(twin)
     other.origin = installation.origin
     value = browser.get_cookie(SESSION, domain=HOST).value
     other.set_cookie(SESSION, value, domain=HOST)
@@ -171,7 +171,7 @@ def test_a_duplicated_session_cookie_is_no_session(installation, browser):
     value = browser.get_cookie(SESSION, domain=HOST).value
     twice = f"{SESSION}={value}; {SESSION}={value}"
 
-    client = Browser(installation.gate, use_cookies=False)
+    client = Client(installation.gate, use_cookies=False)
     answer = client.get("/", headers={"Cookie": twice})
 
     assert answer.status_code == 303
@@ -184,7 +184,7 @@ def test_a_duplicated_session_cookie_is_no_session(installation, browser):
 def test_only_the_exact_name_is_believed(installation, browser, name):
     value = browser.get_cookie(SESSION, domain=HOST).value
 
-    client = Browser(installation.gate, use_cookies=False)
+    client = Client(installation.gate, use_cookies=False)
     answer = client.get("/", headers={"Cookie": f"{name}={value}"})
 
     assert answer.status_code == 303

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.applications import echo
-from totp_gate.testing import Browser, Installation, submit
+from totp_gate.testing import Client, Installation, submit
 
 HOME = "https://app.example.com"
 WIKI = "https://wiki.example.com"
@@ -40,7 +40,7 @@ def cookie(several, alice):
 
 def show(installation, cookie, origin, page="/"):
     """Ask for *page* with *cookie* as whoever has copied it would."""
-    thief = Browser(installation.gate, use_cookies=False)
+    thief = Client(installation.gate, use_cookies=False)
     thief.origin = origin
     return thief.get(page, headers={"Cookie": cookie})
 
@@ -86,7 +86,7 @@ def test_a_cookie_is_good_at_every_port_of_its_host_since_browsers_send_it(
     ids=["nginx", "forward"],
 )
 def test_a_web_server_that_asks_names_the_host_that_counts(several, cookie, page, told):
-    asking = Browser(several.gate, use_cookies=False)
+    asking = Client(several.gate, use_cookies=False)
     peer = {"REMOTE_ADDR": PROXY}
 
     def ask(host, origin):
