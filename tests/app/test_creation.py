@@ -1,13 +1,18 @@
 """What is wired together where a gate is made from its settings."""
 
+import inspect
 import json
+import socket
 import traceback
 
 import bcrypt
 import pytest
 from gunicorn.errors import AppImportError
+from werkzeug.test import create_environ
+from werkzeug.wrappers import Response
 
 from tests.applications import echo
+from totp_gate import load_config
 from totp_gate.app import Gate, create_app
 from totp_gate.errors import ConfigError
 from totp_gate.testing import Installation, write_settings
@@ -22,6 +27,28 @@ def test_the_audit_hears_of_a_certificate_that_does_not_fit(tmp_path):
 
     line = json.loads((tmp_path / "audit.log").read_text())
     assert (line["event"], line["request"]) == ("upstream.untrusted", "0123456789ab")
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_where_no_tunnel_has_a_place_that_is_what_is_said(tmp_path, accept):
+    settings = '[upstream]\nurl = "http://127.0.0.1:9"\nmax_tunnels = 0\n'
+    gate = create_app(write_settings(tmp_path, settings))
+    sent = {"Upgrade": "websocket", "Connection": "Upgrade", "Accept": accept}
+    environ = create_environ("/ws", headers=sent)
+    with socket.socket() as client:
+        environ |= {"gunicorn.socket": client, "RAW_URI": "/ws"}
+        answer = Response.from_app(gate.app, environ)
+    gate.accounts.store.close()
+
+    assert answer.status_code == 503
+    assert "Too many connections are open." in answer.get_data(as_text=True)
+    assert answer.headers["Retry-After"] == "5"
+
+
+def test_the_signature_of_load_config_shows_nobodys_environment(monkeypatch):
+    monkeypatch.setenv("A_SECRET", "hunter2")
+
+    assert "hunter2" not in str(inspect.signature(load_config))
 
 
 def broken_settings(folder):

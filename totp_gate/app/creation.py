@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
+_RETRY_AFTER = 5
+"""Seconds after which a place for another tunnel may be free."""
+
+
 class StartError(ConfigError, AppImportError):  # type: ignore[misc]
     """The gate cannot start with these settings.
 
@@ -146,9 +150,21 @@ def _page(trouble: Trouble) -> Callable[..., Iterable[bytes]]:
     """Return what renders the proxy's error answers as pages of the gate."""
 
     def answer(
-        environ: WSGIEnvironment, start_response: StartResponse, status: int, _: str
+        environ: WSGIEnvironment,
+        start_response: StartResponse,
+        status: int,
+        reason: str,
     ) -> Iterable[bytes]:
-        return trouble.answer(environ, status)(environ, start_response)
+        # Of an application that cannot be asked the usual words tell enough; that the
+        # gate has no place is no fault of it.
+        full = status == 503
+        answer = trouble.answer(
+            environ,
+            status,
+            message=reason if full else "",
+            retry_after=_RETRY_AFTER if full else None,
+        )
+        return answer(environ, start_response)
 
     return answer
 

@@ -25,7 +25,7 @@ __all__ = ["Config", "examine", "load_config", "settings_file"]
 
 
 def load_config(
-    path: str | Path | None = None, *, environ: Mapping[str, str] = os.environ
+    path: str | Path | None = None, *, environ: Mapping[str, str] | None = None
 ) -> Config:
     """Return what the settings file and the environment say.
 
@@ -35,7 +35,8 @@ def load_config(
 
     Args:
         path: the file; None: ``TOTP_GATE_CONFIG``, else ``gate.toml``.
-        environ: overrides any key, as ``TOTP_GATE__SESSION__IDLE=30m``.
+        environ: overrides any key, as ``TOTP_GATE__SESSION__IDLE=30m``; None: that of
+            the process.
 
     Raises:
         ConfigError: with all problems, in the order of the file.
@@ -47,7 +48,7 @@ def load_config(
 
 
 def examine(
-    path: str | Path | None = None, *, environ: Mapping[str, str] = os.environ
+    path: str | Path | None = None, *, environ: Mapping[str, str] | None = None
 ) -> tuple[Config | None, list[tuple[str, str]]]:
     """Return what can be used of the settings, and all that is wrong with them.
 
@@ -60,6 +61,7 @@ def examine(
     Raises:
         ConfigError: there is no file, or it is no TOML.
     """
+    environ = os.environ if environ is None else environ
     file, strange = settings_file(path, environ=environ), strangers(Config, environ)
     try:
         source = Source(file)
@@ -75,9 +77,10 @@ def examine(
 
 
 def settings_file(
-    path: str | Path | None = None, *, environ: Mapping[str, str] = os.environ
+    path: str | Path | None = None, *, environ: Mapping[str, str] | None = None
 ) -> Path:
     """Return the absolute path of the settings file; arguments as for `load_config`."""
+    environ = os.environ if environ is None else environ
     return Path(path or environ.get(FILE_VARIABLE) or "gate.toml").absolute()
 
 

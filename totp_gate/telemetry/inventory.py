@@ -213,9 +213,10 @@ EVENTS: dict[str, Kind] = {
         free=("failure",),
     ),
     "trouble": Kind(
-        "A part of the gate or the application behind it failed. Where the detail is "
-        "`failed` and the name of a Python exception, it is a bug of the gate: the log "
-        "(logger `totp_gate`) says more under the same request"
+        "A part of the gate failed, or the application behind it was not ready when a "
+        "monitor asked; each request it failed is in the log and the metrics. Where "
+        "the detail is `failed` and the name of a Python exception, it is a bug of the "
+        "gate: the log (logger `totp_gate`) says more under the same request"
     ),
 }
 """By name; the names are part of what others may rely on."""
