@@ -11,7 +11,10 @@ server that does not start says why with its own words (``stderr``).
 from __future__ import annotations
 
 import contextlib
+import http.client
+import itertools
 import os
+import random
 import shutil
 import signal
 import socket
@@ -29,14 +32,22 @@ ROOT = Path(__file__).resolve().parent.parent
 #: How long a server may take to start or to stop, in seconds.
 PATIENCE = 60.0
 
+# Below those that the system gives to whoever connects, or asks for any port: until a
+# server listens on it, nobody else is given this one.
+_FIRST_PORT, _PORTS = 10_000, 20_000
+_numbers = itertools.count(random.SystemRandom().randrange(_PORTS))
+
 _READY = "def post_worker_init(worker):\n    worker.log.info('worker is ready')\n"
 
 
 def free_port() -> int:
     """Return a TCP port on loopback that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    for number in _numbers:
+        port = _FIRST_PORT + number % _PORTS
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError
 
 
 def wait_until(
@@ -330,6 +341,14 @@ class Serve(Server):
         super().__init__(port=port)
         self.path = path
         self.workers = workers
+
+    def is_ready(self) -> bool:
+        """Whether a worker answers; the master listens before there is one."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        with contextlib.closing(connection), contextlib.suppress(OSError):
+            connection.request("GET", "/_gate/healthz")
+            return connection.getresponse().status > 0
+        return False
 
     def command(self) -> list[str]:
         """Return its command line."""

@@ -63,8 +63,8 @@ def test_a_websocket_and_an_event_stream_end_after_sign_out_in_another_tab(
     other.goto(proxy.origin + "/_gate/logout")
     other.get_by_role("button", name="Sign out").click()
 
-    expect(page.locator("#socket")).to_have_text("closed", timeout=3000)
-    expect(page.locator("#events")).to_have_text("closed", timeout=3000)
+    expect(page.locator("#socket")).to_have_text("closed", timeout=30_000)
+    expect(page.locator("#events")).to_have_text("closed", timeout=30_000)
 
 
 @pytest.mark.parametrize(
@@ -83,5 +83,5 @@ def test_they_end_when_an_administrator_says_so(proxy, context, end):
 
     end(proxy.installation.accounts.store, person.name)
 
-    expect(page.locator("#socket")).to_have_text("closed", timeout=3000)
-    expect(page.locator("#events")).to_have_text("closed", timeout=3000)
+    expect(page.locator("#socket")).to_have_text("closed", timeout=30_000)
+    expect(page.locator("#events")).to_have_text("closed", timeout=30_000)

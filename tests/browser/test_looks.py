@@ -220,6 +220,7 @@ def test_the_file_of_recovery_codes_says_whose_they_are(house, page, tmp_path):
     page.goto(house.origin)
     enter_password(page, eve.name, eve.password)
     enter_code(page, house.installation.code(eve))
+    expect(page.locator(".codes code")).to_have_count(10)
     codes = page.locator(".codes code").all_inner_texts()
 
     with page.expect_download() as begun:

@@ -123,7 +123,7 @@ def test_whoever_stalls_keeps_nobody_else(serving, visitor, octets):
             assert visitor.get("/").text == "hello alice"
         took = time.monotonic() - started
 
-    assert took < ARRIVAL / 2
+    assert took < 0.9 * ARRIVAL
 
 
 @pytest.mark.server
@@ -179,10 +179,17 @@ def test_one_connection_carries_many_requests(serving):
     assert statuses == [b"200", b"200", b"400", b"200"]
 
 
+class Unasked(Gunicorn):
+    """Nobody connects to it before the test does."""
+
+    def is_ready(self):
+        return "worker is ready" in self.stderr
+
+
 @pytest.mark.server
 def test_a_worker_that_is_told_to_quit_while_it_begins_a_request_ends():
     application = "tests.upstream.apps:hello"
-    with Gunicorn(application, worker_class="tests.cli.interrupted.Worker") as server:
+    with Unasked(application, worker_class="tests.cli.interrupted.Worker") as server:
         (worker,) = server.children
         with begin(server, GET):
             wait_until(lambda: worker not in server.children, "its end", seconds=15)

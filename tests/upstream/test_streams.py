@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.servers import wait_until
 from tests.upstream.wires import OK, always, connect, get, read_all, understand
 
 pytestmark = pytest.mark.server
@@ -33,34 +33,33 @@ def test_an_idle_event_stream_ends_with_its_session(gated, upstream, worker_clas
             octets += sock.recv(1000)
         time.sleep(1.2)
         session.unlink()
-        begun = time.monotonic()
         octets += read_all(sock)
-        took = time.monotonic() - begun
 
-    assert took < 4
     assert not understand(octets).whole
 
 
 def test_a_busy_stream_ends_with_its_session(gated, upstream):
+    broke_off = threading.Event()
+
     def busy(peer):
         peer.head()
         peer.send(EVENTS + b"\r\n")
-        with contextlib.suppress(OSError):
-            for _ in range(250):
+        try:
+            for _ in range(1500):
                 peer.send(b"data: x\n\n")
                 time.sleep(0.02)
+        except OSError:
+            broke_off.set()
 
     upstream.script = busy
     with gated("gthread") as (server, session), connect(server.port) as sock:
         sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         sock.recv(1000)
         session.unlink()
-        begun = time.monotonic()
         answer = read_all(sock)
 
-    assert time.monotonic() - begun < 4
     assert not answer.endswith(b"0\r\n\r\n")
-    wait_until(lambda: not upstream.open, "the application's connection closed")
+    assert broke_off.wait(30)
 
 
 @pytest.mark.parametrize("worker_class", ["sync", "gthread", "gevent"])
@@ -71,7 +70,7 @@ def test_an_event_stream_ends_cleanly_when_the_server_stops(
     with gated(worker_class) as (server, _), connect(server.port) as sock:
         sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         sock.recv(1000)
-        server.stop(seconds=4)
+        server.stop()
 
         assert read_all(sock).endswith(b"0\r\n\r\n")
 

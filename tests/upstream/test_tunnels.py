@@ -205,12 +205,9 @@ def test_a_tunnel_ends_with_its_session(gated, upstream, worker_class):
         head = read_until(sock, b"\r\n\r\n")
         time.sleep(1.2)
         session.unlink()
-        begun = time.monotonic()
         rest = read_all(sock)
-        took = time.monotonic() - begun
 
     assert rest == b"\x88\x0c\x03\xf0signed out"
-    assert took < 4
     assert b"gate=stolen" not in head
     assert b"app=1" in head
 
@@ -237,10 +234,8 @@ def test_a_stopping_server_closes_its_tunnels_cleanly(gated, upstream, worker_cl
         sock.sendall(ASK)
         read_until(sock, b"\r\n\r\n")
         os.kill(server.pid, signal.SIGTERM)
-        begun = time.monotonic()
 
         assert read_all(sock) == b"\x88\x0c\x03\xe9restarting"
-        assert time.monotonic() - begun < 4
 
 
 def test_browsers_see_why_a_tunnel_ended(gated, upstream, tmp_path):

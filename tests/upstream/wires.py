@@ -90,7 +90,7 @@ class RawUpstream:
 
     def __init__(self, port=0, *, host="127.0.0.1", context=None):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self.listener = socket.create_server((host, port), family=family, backlog=512)
+        self.listener = socket.create_server((host, port), family=family, backlog=2048)
         self.port = self.listener.getsockname()[1]
         self.context = context
         scheme = "https" if context else "http"
@@ -102,7 +102,8 @@ class RawUpstream:
 
     def forget(self):
         """Begin anew: no connection runs the script of an earlier test."""
-        for sock in list(self.open):
+        self.open, old = set(), self.open
+        for sock in list(old):
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
         self.script = always(OK)
@@ -121,14 +122,15 @@ class RawUpstream:
             threading.Thread(target=self.run, args=(sock,), daemon=True).start()
 
     def run(self, sock):
-        self.open.add(sock)
+        mine = self.open
+        mine.add(sock)
         with sock, contextlib.suppress(OSError, EOFError):
             if self.context is None:
                 self.script(Peer(sock, self))
             else:
                 with self.context.wrap_socket(sock, server_side=True) as secure:
                     self.script(Peer(secure, self))
-        self.open.discard(sock)
+        mine.discard(sock)
 
     def close(self):
         with contextlib.suppress(OSError):
