@@ -64,6 +64,13 @@ def test_a_device_may_have_codes_of_another_shape(alice: Terminal):
     assert spent(alice, code) == "totp"
 
 
+@pytest.mark.parametrize("period", [otp.SHORTEST_PERIOD - 1, otp.LONGEST_PERIOD + 1])
+def test_no_device_may_be_quicker_or_slower_than_any(alice: Terminal, period):
+    words = [*ADD, "--period", str(period)]
+
+    assert "--period" in alice.refused(*words, code=2, input=SECRET)
+
+
 def test_what_began_before_it_ends(alice: Terminal):
     accounts = alice.open()
     now = alice.clock()

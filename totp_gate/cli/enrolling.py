@@ -78,7 +78,9 @@ def link(
     "--digits", type=click.IntRange(6, 8), help="Default: as in the settings."
 )
 @click.option(
-    "--period", type=click.IntRange(10, 120), help="Default: as in the settings."
+    "--period",
+    type=click.IntRange(otp.SHORTEST_PERIOD, otp.LONGEST_PERIOD),
+    help="Default: as in the settings.",
 )
 @click.option(
     "--algorithm",
