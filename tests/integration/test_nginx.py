@@ -73,6 +73,7 @@ def test_answers_are_repeated_but_for_the_same_request_only(front, alice):
             front.ask("/repeat", "X-Method-Override: GET", visitor=alice).status,
             front.ask("/repeat", "Authorization: Basic x", visitor=alice).status,
             front.ask("/repeat", "Upgrade: websocket", visitor=alice).status,
+            front.ask("/repeat", "Destination: /x", visitor=alice).status,
             front.ask("/other", visitor=alice).status,
         ]
     finally:

@@ -27,7 +27,7 @@ ASKED_ANEW = (
     "Sec-WebSocket-Version",
     "Gate-Held",
     "Access-Control-Request-Method",
-    *("Script-Name", "Path-Info"),
+    *("Script-Name", "Path-Info", "Destination"),
 )
 """Headers with which a request is never answered from nginx's cache."""
 
@@ -35,7 +35,7 @@ ASKED = (
     *("Cookie", "Authorization", "Gate-Token", "Gate-Held"),
     *("X-Forwarded-For", "X-Forwarded-Proto"),
     *("Accept", "User-Agent", "X-Requested-With", "Upgrade"),
-    *("Origin", "Access-Control-Request-Method"),
+    *("Origin", "Access-Control-Request-Method", "Destination"),
 )
 """Headers that the gate needs to answer, beside those that begin with ``Sec-``."""
 

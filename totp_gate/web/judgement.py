@@ -15,7 +15,7 @@ from totp_gate.accounts.live import Live, LiveSessions
 from totp_gate.core import cookies
 from totp_gate.core.headers import has_body
 from totp_gate.core.policy import Policy
-from totp_gate.core.urls import Origin
+from totp_gate.core.urls import Origin, understand
 from totp_gate.errors import BadRequest
 from totp_gate.model import (
     AccessRequest,
@@ -39,6 +39,9 @@ MAX_KNOWN = 8192
 LONGEST_KNOWN = 4096
 MAX_PERMITS = 128
 LONGEST_PERMIT = 1024
+DESTINATION = "HTTP_DESTINATION"
+"""Environ key of the header by which WebDAV names where to copy or to move."""
+
 _NOBODY = Subject()
 _FOREIGN = Refuse("", "an upgrade from another origin")
 
@@ -170,7 +173,9 @@ class Judgement:
             live = live or program
         if is_foreign_upgrade(environ, origin):
             return live, rest, _FOREIGN, now
-        if live is not None and not (self._by_method and overrides.methods(environ)):
+        moves = DESTINATION in environ
+        overridden = self._by_method and overrides.methods(environ)
+        if live is not None and not overridden and not moves:
             key = self.permit_key(method, caller, place, query)
             until = live.permits.get(key, 0.0)
             if until > now:
@@ -179,6 +184,8 @@ class Judgement:
             self.forgeries.look_at_cookies(environ, caller)
         asked = Asked(environ, method, caller, origin, place, query, now, live)
         decision = self.decide(asked)
+        if moves and isinstance(decision, Permit):
+            decision = self._decide_destination(asked, decision)
         if isinstance(decision, Permit):
             return asked.live, rest, None, decision.until
         return live, rest, decision, now
@@ -226,6 +233,26 @@ class Judgement:
             key = self.permit_key(asked.method, asked.caller, asked.place, asked.query)
             live.permits[key] = decision.until
         return decision
+
+    def _decide_destination(self, asked: Asked, here: Permit) -> Decision:
+        """Judge the second address of a request that copies or moves like the first.
+
+        Args:
+            here: what was decided about the first.
+
+        Raises:
+            BadRequest: it is no address of the origin that was asked.
+
+        Source:
+            RFC 4918 section 10.3.
+        """
+        authority = asked.origin.text.partition("://")[2]
+        target, query = understand(asked.environ[DESTINATION], host=authority)
+        there = replace(asked, place=Place(target, own=False), query=query)
+        decision = self.decide(there)
+        if not isinstance(decision, Permit):
+            return decision
+        return replace(here, until=min(here.until, decision.until))
 
 
 def _is_preflight(method: str, environ: WSGIEnvironment) -> bool:

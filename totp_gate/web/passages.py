@@ -23,6 +23,7 @@ from totp_gate.web import overrides
 from totp_gate.web.arrival import BELIEVED, OWN_TOKEN, Caller
 from totp_gate.web.dressing import Dressing
 from totp_gate.web.held import SENT_AGAIN
+from totp_gate.web.judgement import DESTINATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +38,7 @@ NOTICED = frozenset(
         OWN_TOKEN,
         SENT_AGAIN,
         *overrides.KEYS,
+        DESTINATION,
         "HTTP_AUTHORIZATION",
         "HTTP_UPGRADE",
         "HTTP_TRANSFER_ENCODING",
