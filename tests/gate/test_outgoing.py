@@ -25,3 +25,32 @@ def test_an_upgrade_sets_no_cookie_of_the_gate(tmp_path, signed_in):
     (clean,) = seen
     theirs = ("Set-Cookie", "own=1")
     assert clean([("Set-Cookie", "__Host-totp_gate=evil"), theirs]) == [theirs]
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ('"cookies"', None),
+        ('"COOKIES"', None),
+        ('"cache"', '"cache"'),
+        ('"cache", "cookies", "storage"', '"cache", "storage"'),
+        ('"cache","cookies"', '"cache"'),
+        ('"*"', '"cache", "storage", "executionContexts"'),
+        ('"cookies", "*"', '"cache", "storage", "executionContexts"'),
+        ("", None),
+    ],
+)
+@pytest.mark.parametrize("name", ["Clear-Site-Data", "clear-site-data"])
+def test_nobody_has_the_browser_clear_the_cookies_of_the_gate(
+    tmp_path, name, said, left
+):
+    def application(_, start_response):
+        start_response("200 OK", [("X-Before", "1"), (name, said), ("X-After", "")])
+        return [b"ok"]
+
+    rules = '[[rules]]\nname = "all"\npolicy = "public"\n'
+    with Installation(application, tmp_path, rules) as installation:
+        answer = installation.client().get("/")
+
+    assert answer.headers.get("Clear-Site-Data") == left
+    assert (answer.headers["X-Before"], answer.headers["X-After"]) == ("1", "")

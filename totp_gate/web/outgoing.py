@@ -1,7 +1,8 @@
 """The application's answers, without what would touch the gate.
 
-The application may neither set nor end a cookie of the gate, and no service worker of
-its own may be given the gate's pages.
+The application may neither set nor end a cookie of the gate, also not by having the
+browser clear all of them, and no service worker of its own may be given the gate's
+pages.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 Headers = list[tuple[str, str]]
 
-_WATCHED = {"set-cookie", "service-worker-allowed"}
+_CLEARING = "clear-site-data"
+_ALL_BUT_COOKIES = '"cache", "storage", "executionContexts"'
+_WATCHED = {"set-cookie", "service-worker-allowed", _CLEARING}
 _LENGTHS = frozenset(map(len, _WATCHED))
 
 
@@ -37,7 +40,16 @@ class Outgoing:
 
     def clean(self, answer: Headers) -> Headers:
         """Return the application's headers without those that would touch the gate."""
-        return [pair for pair in answer if not self._touches_gate(*pair)]
+        kept = []
+        for name, value in answer:
+            left = value
+            if name.lower() == _CLEARING:
+                left = _without_cookies(value)
+                if not left:
+                    continue
+            if not self._touches_gate(name, left):
+                kept.append((name, left))
+        return kept
 
     def _starter(self) -> Callable[..., Callable[[bytes], object]]:
         clean, watched, lengths = self.clean, _WATCHED, _LENGTHS
@@ -61,4 +73,16 @@ class Outgoing:
     def _touches_gate(self, name: str, value: str) -> bool:
         if name.lower() == "set-cookie":
             return cookies.is_gate_cookie(value, self._cookie_names)
-        return name.lower() in _WATCHED
+        return name.lower() == "service-worker-allowed"
+
+
+def _without_cookies(cleared: str) -> str:
+    """Return *cleared* so that a browser keeps the cookies of this host.
+
+    Source:
+        Clear Site Data (W3C) section 3.1; ``*`` is all there is.
+    """
+    wanted = [each.strip() for each in cleared.split(",")]
+    if '"*"' in wanted:
+        return _ALL_BUT_COOKIES
+    return ", ".join(each for each in wanted if each.lower() != '"cookies"')
