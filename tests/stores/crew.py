@@ -39,7 +39,6 @@ DEEDS: dict[str, Callable[..., object]] = {
     "steps": steps,
     "instance": lambda store: store.instance(),
     "accept": lambda store, step: store.accept_step("a1", step, now=START),
-    "take": lambda store: store.take_link("l1", now=START) is not None,
     "spend": lambda store: store.spend_recovery("alice", "r1", now=START),
     "fetch": lambda store: store.take_hand_off("d1", now=START) is not None,
     "first": lambda store, me: store.add_authenticator(authenticator(me), only=True),

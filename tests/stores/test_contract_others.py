@@ -28,19 +28,6 @@ class TestLinks:
         assert store.link("l1") == link(purpose="password-and-authenticator")
         assert store.link("l2") is None
 
-    def test_a_link_is_taken_once(self, store: Store):
-        store.add_link(link())
-
-        assert store.take_link("l1", now=START) == link()
-        assert store.take_link("l1", now=START) is None
-        assert store.link("l1") is None
-
-    def test_an_expired_link_is_not_taken_and_stays(self, store: Store):
-        store.add_link(link())
-
-        assert store.take_link("l1", now=START + 600) is None
-        assert store.link("l1") == link()
-
     def test_a_new_link_kills_earlier_ones_for_the_purpose(self, store: Store):
         store.add_link(link("l1"))
         store.add_link(link("l2", purpose="password-and-authenticator"))
@@ -67,7 +54,7 @@ class TestLinks:
 
         assert store.remove_links("alice") == 2
         assert store.remove_links("alice") == 0
-        assert store.take_link("l1", now=START) is None
+        assert store.link("l1") is None
         assert store.link("l3") is not None
 
 

@@ -17,7 +17,7 @@ from tests.stores.conftest import START
 from tests.stores.crew import Crew, attempts
 from tests.stores.records import authenticator, browser, handoff, link, session
 from totp_gate.errors import Conflict, StoreUnavailable
-from totp_gate.model import Link, User
+from totp_gate.model import User
 from totp_gate.stores.base import Store
 
 CREW = 8
@@ -54,12 +54,21 @@ class TestThreads:
         assert sum(allowed) == 10
         assert store.count("password:alice").failures == 10
 
-    def test_one_thread_takes_the_link(self, store: Store):
+    def test_one_thread_redeems_the_link(self, store: Store):
         store.add_link(link())
 
-        won = at_once(lambda _: store.take_link("l1", now=START), times=16)
+        won = at_once(
+            lambda number: store.redeem_link(
+                "l1",
+                authenticator=authenticator(f"a{number}"),
+                password_hash=None,
+                now=START,
+            ),
+            times=16,
+        )
 
-        assert [type(each) for each in won if each] == [Link]
+        assert won.count(True) == 1
+        assert len(store.authenticators("alice")) == 1
 
     def test_one_thread_takes_the_hand_off(self, store: Store):
         store.add_hand_off(handoff())
@@ -126,7 +135,7 @@ class TestProcesses:
         for step in range(8):
             assert crew.all_do(state, "accept", step).count(True) == 1
 
-    @pytest.mark.parametrize("deed", ["take", "spend", "fetch"])
+    @pytest.mark.parametrize("deed", ["spend", "fetch"])
     def test_one_process_uses_it_up(self, crew: Crew, open_file, state, deed):
         store = open_file()
         for _ in range(5):

@@ -48,7 +48,6 @@ LOOK_UPS = {
     "links": lambda s: s.links("alice"),
     "remove_links": lambda s: s.remove_links("alice"),
     "add_link": lambda s: s.add_link(link("l2")),
-    "take_link": lambda s: s.take_link("l1", now=START),
     "spend_recovery": lambda s: s.spend_recovery("alice", "r1", now=START),
     "recovery_left": lambda s: s.recovery_left("alice"),
     "rotate_browser": lambda s: s.rotate_browser(

@@ -40,7 +40,7 @@ class Sessions:
         return known_as is not None and self._store.end_session(known_as)
 
     def tidy(self, *, now: float) -> int:
-        """Delete sessions, links and feed lines that are over; how many.
+        """Delete what is over (``forget_expired``); how many rows went.
 
         Does something at most every ``TIDY_EVERY`` seconds, and a bounded amount of it,
         so that it may be called at every sign-in. What cannot be deleted now is deleted

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 from totp_gate.core.headers import Networks
 from totp_gate.core.signing import digest
-from totp_gate.core.urls import canonical
+from totp_gate.core.urls import canonical_pattern
 from totp_gate.errors import Conflict, NotFound
 from totp_gate.model import AppToken
 from totp_gate.stores.base import Store
@@ -74,7 +74,7 @@ class AppTokens:
             digest=digest(text),
             name=name,
             methods=tuple(_method(one) for one in methods),
-            paths=tuple(_path(one) for one in paths),
+            paths=tuple(map(canonical_pattern, paths)),
             networks=tuple(networks),
             created=now,
             expires=expires,
@@ -165,9 +165,3 @@ def _method(text: str) -> str:
     if not _METHOD.fullmatch(method):
         raise ValueError(f"{text!r} is no method: write GET, POST, ...")
     return method
-
-
-def _path(text: str) -> str:
-    if text.endswith("/*"):
-        return canonical(text[:-1]) + "*"
-    return canonical(text)

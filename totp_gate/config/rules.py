@@ -12,7 +12,7 @@ from totp_gate.config.durations import Duration
 from totp_gate.config.fields import Text, as_tuple
 from totp_gate.core.headers import Networks
 from totp_gate.core.policy import PolicyName, Rule, problems_of
-from totp_gate.core.urls import Origin, canonical, parse_origin, split_port
+from totp_gate.core.urls import Origin, canonical_pattern, parse_origin, split_port
 from totp_gate.model import canonical_name
 
 SINGLE_FACTOR_LENGTH = 15
@@ -187,8 +187,4 @@ def _host(text: str) -> str:
 
 
 def _path(text: str) -> str:
-    if text.startswith("re:"):
-        return text
-    if text.endswith("/*"):
-        return canonical(text[:-1]) + "*"
-    return canonical(text)
+    return text if text.startswith("re:") else canonical_pattern(text)

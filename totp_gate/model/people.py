@@ -192,7 +192,7 @@ class AppToken:
         digest: SHA-256 of the token, hex.
         methods, paths, networks: where it may be used; empty: everywhere.
         expires: Unix seconds; infinity: never.
-        used: last use, written at most once a minute.
+        used: last use, as each process writes it when it reads the token anew.
     """
 
     id: str

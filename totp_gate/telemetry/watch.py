@@ -32,7 +32,7 @@ _WRITES = """
     replace_authenticators rename_authenticator remove_authenticator
     remove_authenticators replace_sealed accept_step add_session touch_session
     replace_session end_session end_sessions forget_expired add_link remove_links
-    take_link redeem_link replace_recovery spend_recovery add_browser rotate_browser
+    redeem_link replace_recovery spend_recovery add_browser rotate_browser
     forget_browser begin_attempt forgive bound_counts add_event add_token touch_token
     remove_token hold take_held move_held add_hand_off take_hand_off ping
 """

@@ -19,6 +19,7 @@ from totp_gate.core.urls.targets import (
     MEMO_LENGTH,
     Target,
     canonical,
+    canonical_pattern,
     under,
     understand,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "Origin",
     "Target",
     "canonical",
+    "canonical_pattern",
     "clean_host",
     "parse_origin",
     "safe_next",

@@ -137,6 +137,17 @@ def canonical(path: str) -> str:
     return readings[0]
 
 
+def canonical_pattern(text: str) -> str:
+    """Return *text*, a path or with ``/*`` all below one, in canonical spelling.
+
+    Raises:
+        ValueError: as `canonical`.
+    """
+    if text.endswith("/*"):
+        return canonical(text[:-1]) + "*"
+    return canonical(text)
+
+
 def _origin_form(raw_target: str, host: str | None) -> str:
     absolute = _ABSOLUTE.fullmatch(raw_target)
     if absolute is None:

@@ -1,14 +1,16 @@
 """What every store promises, in words.
 
 A store holds everything that must survive a restart and be the same for all processes:
-users, authenticators, sessions, one-time links, recovery codes, trusted browsers,
-counts of failures. Each method is one transaction: when it returns, what it did is
-durable, and when it raises ``StoreUnavailable`` nothing was done. What two processes
-may want at once has one winner, decided inside the store.
+users, authenticators, sessions, one-time links, recovery codes, known browsers, app
+tokens, requests that are held, hand-offs, counts of failures, events. Each method is
+one transaction: when it returns, what it did is durable, and when it raises
+``StoreUnavailable`` nothing was done. What two processes may want at once has one
+winner, decided inside the store.
 
-Every end of a session, of a user's sessions or of a user is also written to the
-*revocation feed*, in the same transaction. Processes that remember sessions read the
-feed (``revoked_since``); ``bell`` tells them, for next to nothing, whether they must.
+Every end of a session, of a user's sessions, of a user or of an app token, and every
+change of a user, is also written to the *revocation feed*, in the same transaction.
+Processes that remember sessions read the feed (``revoked_since``); ``bell`` tells them,
+for next to nothing, whether they must.
 
 Every method may raise ``StoreUnavailable``.
 """

@@ -183,13 +183,6 @@ class LinkRecords(Protocol):
         """Delete the unused links of *user*; how many."""
         ...
 
-    def take_link(self, digest: str, *, now: float) -> Link | None:
-        """Use the link up; the link for the one caller that was first, else None.
-
-        An expired link is None and stays.
-        """
-        ...
-
     def redeem_link(
         self,
         digest: str,

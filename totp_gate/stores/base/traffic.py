@@ -59,7 +59,7 @@ class SessionRecords(Protocol):
     def forget_expired(self, *, idle_before: float, created_before: float) -> int:
         """Delete sessions nobody can use any more, and other things that are over.
 
-        These are trusted browsers and hand-offs that have expired, links long expired
+        These are known browsers and hand-offs that have expired, links long expired
         and lines of the feed older than an hour at least. Bounded: a few thousand rows
         a call.
 

@@ -56,11 +56,6 @@ class LinkPart(Part):
         with self._write() as writing:
             return forget_links_of(writing, user)
 
-    def take_link(self, digest: str, *, now: float) -> Link | None:
-        """Use the link up; the link for the one caller that was first, else None."""
-        with self._write() as writing:
-            return _taken(writing, digest, now)
-
     def redeem_link(
         self,
         digest: str,
