@@ -122,7 +122,8 @@ class Factors:
             step = self._match(authenticator, seed, typed, now)
             if step is None:
                 continue
-            if self._store.accept_step(authenticator.id, step, now=now):
+            spent = step * _unit(authenticator)
+            if self._store.accept_step(authenticator.id, spent, now=now):
                 return authenticator
         if broken is not None and not judged:
             raise broken
@@ -249,7 +250,16 @@ class Factors:
         self, authenticator: Authenticator, seed: bytes, code: str, now: float
     ) -> int | None:
         params = self._params(authenticator)
-        last = self._store.last_step(authenticator.id)
+        last = self._store.last_step(authenticator.id) // _unit(authenticator)
         if authenticator.kind == "hotp":
             return otp.match_counter(seed, code, params, counter=last + 1)
         return otp.match_step(seed, code, params, now=now, after=last)
+
+
+def _unit(authenticator: Authenticator) -> int:
+    """Return what a step of *authenticator* counts for where it is recorded as spent.
+
+    The period of a seed in the settings file is that of the settings, and may change:
+    what is spent there are seconds, which mean the same afterwards.
+    """
+    return 1 if authenticator.sealed else authenticator.period

@@ -30,7 +30,8 @@ _WITH_BODY = frozenset(["POST", "PUT", "PATCH"])
 _IDEMPOTENT = frozenset(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
 _USUAL = _WITH_BODY | _IDEMPOTENT
 
-#: Set by the gate before it calls the proxy: no client's Connection can remove them.
+#: No client's ``Connection`` can remove these: the gate sets them before it calls the
+#: proxy, or leaves there only what may be believed.
 OWN_HEADERS = (
     *("Host", "Via", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"),
     *("X-Forwarded-Port", "Forwarded", "X-Real-IP", "X-Request-ID"),
