@@ -239,6 +239,28 @@ def test_where_no_secret_can_be_opened_nobody_guessed(installation, alice, caplo
     assert f"authenticator {phone.id}: a sealed secret" in caplog.text
 
 
+def test_a_reset_while_a_code_is_judged_leaves_no_session(
+    installation, alice, monkeypatch
+):
+    """What a reset ends does not hold a session that begins right after it."""
+    store = installation.accounts.store
+    add = store.add_session
+
+    def late(session, **more):
+        store.remove_authenticators(alice.name)
+        return add(session, **more)
+
+    monkeypatch.setattr(store, "add_session", late)
+    browser = installation.client()
+    prove_password(browser, alice)
+
+    answer = submit(browser, CODE, code=installation.code(alice))
+
+    assert answer.status_code == 503
+    assert not has_session(browser)
+    assert store.sessions(alice.name) == []
+
+
 def test_a_code_works_once(installation, alice):
     first, second = installation.client(), installation.client()
     prove_password(first, alice)

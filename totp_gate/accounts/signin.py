@@ -18,7 +18,7 @@ from totp_gate.accounts.recovery import Recovery
 from totp_gate.accounts.references import References
 from totp_gate.core.passwords import Passwords
 from totp_gate.core.sessions import Limits
-from totp_gate.errors import Overloaded
+from totp_gate.errors import Conflict, Overloaded
 from totp_gate.model import Authenticator, LoginState, Session, User, canonical_name
 from totp_gate.stores.base import Store
 from totp_gate.users.base import Directory
@@ -194,6 +194,10 @@ class SignIn:
             host: where the cookie is to be good.
             proven: when the code was typed, where a trusted browser stood for it.
             recovered: the code was a recovery code.
+
+        Raises:
+            Conflict: the second factor was reset meanwhile; there is no session.
+            StoreUnavailable: nobody is signed in.
         """
         at = now if proven is None else proven
         begun = self._begin(
@@ -205,6 +209,10 @@ class SignIn:
             second_factor_at=at,
             recovered=recovered,
         )
+        if not self.factors.of(user):
+            # Reset since the code was judged: what that ends did not hold this one yet.
+            self._store.end_session(begun[1].id)
+            raise Conflict(f"the second factor of {user.name} was reset meanwhile")
         self._guessing.succeeded(user.name, visitor)
         return begun
 
