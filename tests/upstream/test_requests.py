@@ -353,4 +353,4 @@ def test_a_client_that_leaves_ends_its_request_at_the_application(
             sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             sock.recv(100)
 
-        wait_until(lambda: gone == [b""], "the application's end closed", seconds=3)
+        wait_until(lambda: gone == [b""], "the application's end closed", seconds=8)

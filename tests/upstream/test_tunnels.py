@@ -123,7 +123,7 @@ def test_real_websockets_pass(running, upstream, worker_class, tmp_path):
         ):
             for size in (0, 1, 125, 126, 65535, 65536, 1_000_000):
                 websocket.send(b"x" * size)
-                assert websocket.recv(timeout=5) == b"x" * size
+                assert websocket.recv(timeout=30) == b"x" * size
         application.shutdown()
 
 
@@ -253,10 +253,10 @@ def test_browsers_see_why_a_tunnel_ended(gated, upstream, tmp_path):
                 ws_connect(f"ws://127.0.0.1:{server.port}/") as websocket,
             ):
                 websocket.send("hello")
-                assert websocket.recv(timeout=5) == "hello"
+                assert websocket.recv(timeout=30) == "hello"
                 session.unlink()
                 with pytest.raises(ConnectionClosed) as closed:
-                    websocket.recv(timeout=5)
+                    websocket.recv(timeout=30)
         finally:
             upstream.url = url
             application.shutdown()

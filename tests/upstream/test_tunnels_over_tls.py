@@ -154,7 +154,7 @@ def test_a_client_that_leaves_an_idle_stream_behind_tls_is_noticed(
             read_until(sock, b"\r\n\r\n")
             time.sleep(1.5)
             assert upstream.open
-        wait_until(lambda: not upstream.open, "the application's end", seconds=4)
+        wait_until(lambda: not upstream.open, "the application's end", seconds=8)
 
 
 def test_what_tls_holds_already_is_not_waited_for(monkeypatch, tmp_path):
