@@ -49,7 +49,9 @@ def test_the_application_learns_who_it_is(browser):
     assert environ["HTTP_REMOTE_EMAIL"] == "a@example.com"
 
 
-def test_the_application_gets_an_identity(tmp_path):
+@pytest.fixture
+def telling(tmp_path):
+    """A gate, and the identities that its application has been told of."""
     found = []
 
     def app(environ, start_response):
@@ -57,11 +59,16 @@ def test_the_application_gets_an_identity(tmp_path):
         start_response("200 OK", [])
         return []
 
-    installation = Installation(app, tmp_path)
+    with Installation(app, tmp_path) as made:
+        yield made, found
+
+
+def test_the_application_gets_an_identity(telling):
+    installation, found = telling
     started = installation.clock()
     installation.sign_in(installation.add_user("alice", groups=["staff"])).get("/")
 
-    identity = found[0]
+    (identity,) = found
     assert (identity.user, identity.groups) == ("alice", ("staff",))
     assert identity.level is Level.SECOND_FACTOR
     assert identity.second_factor_at == started + 30
@@ -76,9 +83,8 @@ def showing(tmp_path):
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [repr(environ).encode()]
 
-    made = Installation(app, tmp_path)
-    yield made, made.add_user("alice")
-    made.accounts.store.close()
+    with Installation(app, tmp_path) as made:
+        yield made, made.add_user("alice")
 
 
 def test_whoever_prints_an_environ_prints_no_cookie_of_ours(showing):
@@ -105,15 +111,8 @@ def test_whoever_prints_an_environ_prints_no_app_token(showing):
     assert text.removeprefix("tg_") not in shown
 
 
-def test_an_app_token_proves_no_factor(tmp_path):
-    found = []
-
-    def app(environ, start_response):
-        found.append(environ["totp_gate.identity"])
-        start_response("200 OK", [])
-        return []
-
-    installation = Installation(app, tmp_path)
+def test_an_app_token_proves_no_factor(telling):
+    installation, found = telling
     installation.add_user("alice", groups=["staff"])
     now = installation.clock()
     tokens = installation.accounts.app_tokens

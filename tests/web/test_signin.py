@@ -193,12 +193,18 @@ def test_a_code_may_be_typed_with_a_space(installation, alice):
     assert submit(browser, CODE, code=f" {code[:3]} {code[3:]} ").status_code == 303
 
 
-def test_a_secret_that_cannot_be_opened_gives_no_free_guesses(installation, alice):
-    """A code that another authenticator could judge was judged."""
+@pytest.fixture
+def broken(installation, alice):
+    """A second authenticator of Alice's, whose secret cannot be opened."""
     store = installation.accounts.store
     (phone,) = store.authenticators("alice")
-    broken = replace(phone, id="broken", sealed=f"k00000000{phone.sealed[9:]}")
-    store.add_authenticator(broken, only=False)
+    other = replace(phone, id="broken", sealed=f"k00000000{phone.sealed[9:]}")
+    store.add_authenticator(other, only=False)
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_secret_that_cannot_be_opened_gives_no_free_guesses(installation, alice):
+    """A code that another authenticator could judge was judged."""
     browser = installation.client()
     prove_password(browser, alice)
 
@@ -206,14 +212,11 @@ def test_a_secret_that_cannot_be_opened_gives_no_free_guesses(installation, alic
     statuses = [submit(browser, CODE, code=wrong).status_code for _ in range(7)]
 
     assert statuses == [401] * 5 + [429] * 2
-    assert store.count("code:alice").failures == 5
+    assert installation.accounts.store.count("code:alice").failures == 5
 
 
+@pytest.mark.usefixtures("broken")
 def test_the_other_authenticator_goes_on(installation, alice):
-    store = installation.accounts.store
-    (phone,) = store.authenticators("alice")
-    broken = replace(phone, id="broken", sealed=f"k00000000{phone.sealed[9:]}")
-    store.add_authenticator(broken, only=False)
     browser = installation.client()
     prove_password(browser, alice)
 
@@ -226,8 +229,8 @@ def test_the_other_authenticator_goes_on(installation, alice):
 def test_where_no_secret_can_be_opened_nobody_guessed(installation, alice, caplog):
     store = installation.accounts.store
     (phone,) = store.authenticators("alice")
-    broken = f"k00000000{phone.sealed[9:]}"
-    assert store.replace_sealed(phone.id, phone.sealed, broken)
+    gone = f"k00000000{phone.sealed[9:]}"
+    assert store.replace_sealed(phone.id, phone.sealed, gone)
     browser = installation.client()
     prove_password(browser, alice)
 
