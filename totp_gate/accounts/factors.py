@@ -107,26 +107,18 @@ class Factors:
             RFC 6238 section 5.2: a code is accepted once; RFC 4226 section 7.2.
         """
         typed = otp.clean_code(code)
-        broken: SealBroken | None = None
-        judged = False
-        for authenticator in self.of(user):
-            if not otp.is_code(typed, authenticator.digits):
-                continue
-            try:
-                seed = self.seed(authenticator, user)
-            except SealBroken as error:
-                broken = error
-                _log.error("authenticator %s: %s", authenticator.id, error)
-                continue
-            judged = True
+        opened, broken = self._opened(user, typed)
+        for name, error in broken.items():
+            _log.error("authenticator %s: %s", name, error)
+        if broken and not opened:
+            raise next(iter(broken.values()))
+        for authenticator, seed in opened:
             step = self._match(authenticator, seed, typed, now)
             if step is None:
                 continue
             spent = step * _unit(authenticator)
             if self._store.accept_step(authenticator.id, spent, now=now):
                 return authenticator
-        if broken is not None and not judged:
-            raise broken
         return None
 
     def clock_offset(self, user: User, code: str, *, now: float) -> int | None:
@@ -135,13 +127,10 @@ class Factors:
         A diagnosis only: such a code is never accepted.
         """
         typed = otp.clean_code(code)
-        for authenticator in self.of(user):
-            params = self._params(authenticator)
-            if authenticator.kind == "totp" and otp.is_code(typed, params.digits):
-                try:
-                    seed = self.seed(authenticator, user)
-                except SealBroken:
-                    continue
+        opened, _ = self._opened(user, typed)
+        for authenticator, seed in opened:
+            if authenticator.kind == "totp":
+                params = self._params(authenticator)
                 offset = otp.clock_offset(seed, typed, params, now=now)
                 if offset is not None:
                     return offset
@@ -245,6 +234,24 @@ class Factors:
             drift=self.params.drift,
             look_ahead=self.params.look_ahead,
         )
+
+    def _opened(
+        self, user: User, typed: str
+    ) -> tuple[list[tuple[Authenticator, bytes]], dict[str, SealBroken]]:
+        """Return who could have made the code *typed*, with their secrets.
+
+        Returns:
+            Those whose secret can be opened; and of the others, by id, why not.
+        """
+        opened, broken = [], {}
+        for authenticator in self.of(user):
+            if not otp.is_code(typed, authenticator.digits):
+                continue
+            try:
+                opened.append((authenticator, self.seed(authenticator, user)))
+            except SealBroken as error:
+                broken[authenticator.id] = error
+        return opened, broken
 
     def _match(
         self, authenticator: Authenticator, seed: bytes, code: str, now: float

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import click
 
 from totp_gate.cli import enrolling, importing, joining, people
@@ -231,8 +233,8 @@ def remove(parts: Parts, name: str, yes: bool, as_json: bool) -> None:
     Example: totp-gate user remove bob --yes
     """
     known_as = canonical_name(name)
-    if parts.accounts.directory.find(known_as) is not None:
-        parts.stored_user(name)
+    with suppress(NotFound):
+        parts.stored_user(name)  # who stands in a file is not removed here
     confirm(f"Remove {known_as} and all that is theirs?", yes=yes)
     if not parts.accounts.store.remove_user(known_as):
         raise parts.nobody(name)

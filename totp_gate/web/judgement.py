@@ -173,9 +173,11 @@ class Judgement:
             live = live or program
         if is_foreign_upgrade(environ, origin):
             return live, rest, _FOREIGN, now
-        moves = DESTINATION in environ
-        overridden = self._by_method and overrides.methods(environ)
-        if live is not None and not overridden and not moves:
+        if (
+            live is not None
+            and DESTINATION not in environ
+            and not (self._by_method and overrides.methods(environ))
+        ):
             key = self.permit_key(method, caller, place, query)
             until = live.permits.get(key, 0.0)
             if until > now:
@@ -184,8 +186,6 @@ class Judgement:
             self.forgeries.look_at_cookies(environ, caller)
         asked = Asked(environ, method, caller, origin, place, query, now, live)
         decision = self.decide(asked)
-        if moves and isinstance(decision, Permit):
-            decision = self._decide_destination(asked, decision)
         if isinstance(decision, Permit):
             return asked.live, rest, None, decision.until
         return live, rest, decision, now
@@ -199,6 +199,27 @@ class Judgement:
         return (method, place.target.raw, caller.host)
 
     def decide(self, asked: Asked) -> Decision:
+        """Return what is decided of a request, and of where it copies or moves to.
+
+        Raises:
+            BadRequest: no two servers need agree on what is meant, or the second
+                address is none of the origin that was asked.
+
+        Source:
+            RFC 4918 section 10.3.
+        """
+        here = self._decide_place(asked)
+        if DESTINATION not in asked.environ or not isinstance(here, Permit):
+            return here
+        authority = asked.origin.text.partition("://")[2]
+        target, query = understand(asked.environ[DESTINATION], host=authority)
+        second = replace(asked, place=Place(target, own=False), query=query)
+        there = self._decide_place(second)
+        if not isinstance(there, Permit):
+            return there
+        return replace(here, until=min(here.until, there.until))
+
+    def _decide_place(self, asked: Asked) -> Decision:
         """Return what the policy says, within the scope of an app token; remember it.
 
         Where everybody may, a session of the password alone stands for nobody
@@ -233,26 +254,6 @@ class Judgement:
             key = self.permit_key(asked.method, asked.caller, asked.place, asked.query)
             live.permits[key] = decision.until
         return decision
-
-    def _decide_destination(self, asked: Asked, here: Permit) -> Decision:
-        """Judge the second address of a request that copies or moves like the first.
-
-        Args:
-            here: what was decided about the first.
-
-        Raises:
-            BadRequest: it is no address of the origin that was asked.
-
-        Source:
-            RFC 4918 section 10.3.
-        """
-        authority = asked.origin.text.partition("://")[2]
-        target, query = understand(asked.environ[DESTINATION], host=authority)
-        there = replace(asked, place=Place(target, own=False), query=query)
-        decision = self.decide(there)
-        if not isinstance(decision, Permit):
-            return decision
-        return replace(here, until=min(here.until, decision.until))
 
 
 def _is_preflight(method: str, environ: WSGIEnvironment) -> bool:

@@ -40,16 +40,8 @@ class Outgoing:
 
     def clean(self, answer: Headers) -> Headers:
         """Return the application's headers without those that would touch the gate."""
-        kept = []
-        for name, value in answer:
-            left = value
-            if name.lower() == _CLEARING:
-                left = _without_cookies(value)
-                if not left:
-                    continue
-            if not self._touches_gate(name, left):
-                kept.append((name, left))
-        return kept
+        left = ((name, self._left(name, value)) for name, value in answer)
+        return [(name, value) for name, value in left if value is not None]
 
     def _starter(self) -> Callable[..., Callable[[bytes], object]]:
         clean, watched, lengths = self.clean, _WATCHED, _LENGTHS
@@ -70,10 +62,15 @@ class Outgoing:
 
         return start
 
-    def _touches_gate(self, name: str, value: str) -> bool:
-        if name.lower() == "set-cookie":
-            return cookies.is_gate_cookie(value, self._cookie_names)
-        return name.lower() == "service-worker-allowed"
+    def _left(self, name: str, value: str) -> str | None:
+        """Return what may go out of a header; None: nothing of it."""
+        known_as = name.lower()
+        if known_as == "set-cookie":
+            ours = cookies.is_gate_cookie(value, self._cookie_names)
+            return None if ours else value
+        if known_as == _CLEARING:
+            return _without_cookies(value) or None
+        return None if known_as in _WATCHED else value
 
 
 def _without_cookies(cleared: str) -> str:
