@@ -34,7 +34,7 @@ test: ## every test, with servers and a browser
 	@tools/packages
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
-quick: ## the tests that need no server, browser or build, under a minute
+quick: ## the tests that need no server, browser or build, about a minute
 	@tools/environment dev
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "$(QUICK)" $(ARGS)
 

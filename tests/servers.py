@@ -11,7 +11,6 @@ server that does not start says why with its own words (``stderr``).
 from __future__ import annotations
 
 import contextlib
-import http.client
 import itertools
 import os
 import random
@@ -26,6 +25,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from tests.visitor import Visitor
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -66,6 +67,22 @@ def answers(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def runs(pid: int) -> bool:
+    """Whether the process goes on; one that ended does not, waited for or not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def serves(url: str) -> bool:
+    """Whether a worker of a gate answers; the master listens before there is one."""
+    with contextlib.suppress(OSError):
+        return Visitor(url).get("/_gate/healthz").status == 200
+    return False
 
 
 class Server:
@@ -343,12 +360,8 @@ class Serve(Server):
         self.workers = workers
 
     def is_ready(self) -> bool:
-        """Whether a worker answers; the master listens before there is one."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-        with contextlib.closing(connection), contextlib.suppress(OSError):
-            connection.request("GET", "/_gate/healthz")
-            return connection.getresponse().status > 0
-        return False
+        """Whether a worker answers."""
+        return serves(self.url)
 
     def command(self) -> list[str]:
         """Return its command line."""

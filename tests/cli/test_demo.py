@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Terminal
-from tests.servers import PATIENCE, ROOT, answers, free_port, wait_until
+from tests.servers import PATIENCE, ROOT, answers, free_port, runs, wait_until
 from tests.visitor import Visitor
 
 pytestmark = pytest.mark.server
@@ -106,15 +106,6 @@ def is_gone(group: int) -> bool:
     return False
 
 
-def is_over(pid: int) -> bool:
-    """Whether the process has ended, waited for or not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return True
-    return state == "Z"
-
-
 def test_what_is_printed_signs_in_once():
     with running() as demo:
         url = demo.value("address")
@@ -176,7 +167,7 @@ def test_the_guard_ends_also_what_a_dead_server_leaves(tmp_path):
     guard.communicate(timeout=PATIENCE)
 
     assert not folder.exists()
-    wait_until(lambda: is_over(left), "the end of what was left", seconds=20)
+    wait_until(lambda: not runs(left), "the end of what was left", seconds=20)
 
 
 def test_the_end_of_the_server_is_told():

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import PASSWORD, Terminal
-from tests.servers import ROOT, Server, free_port, wait_until
+from tests.servers import ROOT, Server, free_port, serves, wait_until
 from tests.visitor import Visitor
 from totp_gate.cli import server as server_module
 from totp_gate.cli.installation import add_first_user
@@ -58,10 +58,7 @@ class Serving(Server):
         return {**os.environ, "PYTHONPATH": str(ROOT)}
 
     def is_ready(self) -> bool:
-        try:
-            return Visitor(self.url).get("/_gate/healthz").status == 200
-        except OSError:
-            return False
+        return serves(self.url)
 
     def _install(self) -> None:
         (self.folder / "behind.py").write_text(self.app)

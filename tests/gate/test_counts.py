@@ -10,6 +10,7 @@ import pytest
 
 from tests.accounts.crowd import at_once
 from tests.applications import echo
+from tests.gate.status import status_pages
 from totp_gate.accounts.guessing import Visitor
 from totp_gate.errors import StoreUnavailable
 from totp_gate.testing import Clock, Installation, write_settings
@@ -187,7 +188,7 @@ def test_what_is_wrong_is_told_inside_only(
     tmp_path, monkeypatch, capsys, environ, told
 ):
     installation = Installation(echo, tmp_path)
-    status = installation.gate._parts.routes._pages["/readyz"]["GET"].__self__
+    status = status_pages(installation)
 
     def broken():
         raise StoreUnavailable("the state is busy")
@@ -214,7 +215,7 @@ def test_keys_with_which_no_gate_could_start_are_told(tmp_path, spoil, told):
     browser = installation.client()
     first = browser.get("/_gate/readyz")
     spoil(tmp_path / "gate.keys")
-    status = installation.gate._parts.routes._pages["/readyz"]["GET"].__self__
+    status = status_pages(installation)
     status._checked_at = -math.inf
 
     answer = browser.get("/_gate/readyz")
@@ -233,7 +234,7 @@ class TestReadyForASecond:
     @pytest.fixture
     def asked(self, installation, monkeypatch):
         """What was really asked, with a clock that stands still."""
-        status = installation.gate._parts.routes._pages["/readyz"]["GET"].__self__
+        status = status_pages(installation)
         self.time = Clock(1000.0)
         self.works = True
         pings = []
@@ -282,7 +283,7 @@ class TestReadyForASecond:
         assert outside.text == "not ready\n"
 
     def test_of_many_at_once_one_asks(self, installation, asked, monkeypatch):
-        status = installation.gate._parts.routes._pages["/readyz"]["GET"].__self__
+        status = status_pages(installation)
         another = threading.Event()
 
         def slow():
@@ -304,7 +305,7 @@ class TestReadyForASecond:
         def broken():
             raise RuntimeError("nobody thought of this")
 
-        status = installation.gate._parts.routes._pages["/readyz"]["GET"].__self__
+        status = status_pages(installation)
         monkeypatch.setitem(status._checks, "store", broken)
 
         for _ in range(2):

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.applications import echo
+from tests.gate.status import status_pages
 from totp_gate.testing import Client, Installation
 
 LOGIN = "/_gate/login"
@@ -100,7 +101,7 @@ def test_what_keeps_the_gate_from_being_ready_is_not_told_through_it(
     def fail():
         raise StoreUnavailable("the state is busy")
 
-    status = house.gate._parts.routes._pages["/readyz"]["GET"].__self__
+    status = status_pages(house)
     monkeypatch.setattr(status, "_checks", {"store": fail})
 
     assert "busy" in ask(house, "/_gate/readyz").text

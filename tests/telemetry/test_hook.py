@@ -5,12 +5,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 
-from tests.servers import wait_until
+from tests.servers import runs, wait_until
 from tests.telemetry.asked import NOON
 from totp_gate.telemetry.hook import Hook
 
@@ -133,18 +131,8 @@ def test_a_command_that_hangs_is_ended_with_all_it_started(make, out, failures):
 
     assert hook.finish(60)
     assert failures == ["/bin/sh was ended after 0.5 seconds"]
-    deadline = time.monotonic() + 5
-    while _runs(int(out.read_text())) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not _runs(int(out.read_text()))
-
-
-def _runs(pid):
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
+    started = int(out.read_text())
+    wait_until(lambda: not runs(started), "the end of what it started", seconds=5)
 
 
 def test_a_slow_command_costs_the_caller_nothing_and_the_queue_ends(
