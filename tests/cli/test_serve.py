@@ -171,6 +171,20 @@ def test_good_settings_are_taken_and_bad_ones_change_nothing():
 
 
 @pytest.mark.server
+def test_a_worker_that_dies_is_replaced_whatever_the_file_says_by_now():
+    with Serving("--workers", "1") as server:
+        visitor = server.signed_in()
+        (worker,) = server.children
+        server.settings.write_text(server.settings.read_text() + "[nonsense]\n")
+
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: worker not in server.children, "the end of the worker")
+        wait_until(server.is_ready, "another worker", seconds=20)
+
+        assert visitor.get("/").text == "hello alice"
+        assert "nonsense" not in server.stderr
+
+
 def test_an_application_that_breaks_changes_nothing_either():
     with Serving("--workers", "1") as server:
         visitor = server.signed_in()

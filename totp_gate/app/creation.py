@@ -77,26 +77,30 @@ class Gate(GateMiddleware):
         meter: Meter | None = None,
     ) -> None:
         with _starting(settings):
-            config = settings if isinstance(settings, Config) else load_config(settings)
             self.accounts = open_accounts(
-                config, clock=clock, profile=profile, meter=meter
+                _read(settings), clock=clock, profile=profile, meter=meter
             )
             self.accounts.measure_hashes()
             super().__init__(app, furnish(self.accounts, checks or {}))
 
 
-def create_app(settings: str | Path | None = None) -> WSGIApplication:
+def create_app(settings: str | Path | Config | None = None) -> WSGIApplication:
     """Return the gate in front of what ``[upstream]`` names, ready for a server.
 
     Args:
-        settings: path of the settings file; None: ``TOTP_GATE_CONFIG``, ``gate.toml``.
+        settings: path of the settings file, or settings that were read already; None:
+            ``TOTP_GATE_CONFIG``, ``gate.toml``.
 
     Raises:
         StartError: as ``Gate``; also where ``[upstream]`` is missing (see
             ``missing_upstream``) or its application cannot be imported.
     """
     with _starting(settings):
-        return _gate_of(load_config(settings))
+        return _gate_of(_read(settings))
+
+
+def _read(settings: str | Path | Config | None) -> Config:
+    return settings if isinstance(settings, Config) else load_config(settings)
 
 
 def _gate_of(config: Config) -> Gate:

@@ -112,11 +112,15 @@ class Server(BaseApplication):  # type: ignore[misc]
         super().reload()
 
     def load(self) -> WSGIApplication:
-        """Return the gate, in a worker."""
+        """Return the gate, in a worker.
+
+        Of the settings that are in force, not of what the file may say by now: a worker
+        that takes the place of a dead one must not end the others.
+        """
         from totp_gate.app import create_app
 
         try:
-            return create_app(self.path)
+            return create_app(self._config)
         except GateError as error:
             raise AppImportError(str(error)) from error
 
